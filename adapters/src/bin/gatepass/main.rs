@@ -1,0 +1,2 @@
+//! The gatepass command.
+fn main() {}

@@ -1,0 +1,1 @@
+//! tokio servers around the login roles.

@@ -1,0 +1,1 @@
+//! A world of login roles.
