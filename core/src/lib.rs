@@ -1,5 +1,18 @@
-//! The login path of an online game as pure state machines.
+//! The login path of an online game as pure state machines: account check, session, room allocation,
+//! single-use room token, live room session.
+//!
+//! A [`role::Role`] takes an [`role::Event`] and appends [`role::Effect`]s to a buffer; that is all it can do.
+//! The same roles run in the checker, in the simulator and in the servers.
 #![no_std]
 #![forbid(unsafe_code)]
 
 extern crate alloc;
+
+pub mod ids;
+pub mod ledger;
+pub mod limits;
+pub mod message;
+pub mod policy;
+pub mod refusal;
+pub mod role;
+pub mod text;

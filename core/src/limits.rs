@@ -1,0 +1,167 @@
+//! Every bound by name, and the proof that they agree. Reaching a bound is a refusal, never growth.
+
+use core::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+/// Longest password in bytes. Longer ones cost hashing time and are refused.
+pub const PASSWORD_BYTES_MAX: usize = 64;
+/// Longest nickname in code points, as in the original.
+pub const NICKNAME_CHARS_MAX: usize = 14;
+/// HTTP requests one LoginServer works on at once.
+pub const REQUESTS_MAX: usize = 8_192;
+/// Entries in the table of failed logins. When it is full the first entry makes room.
+pub const BACKOFFS_MAX: usize = 65_536;
+/// Sessions one cache holds.
+pub const SESSIONS_MAX: usize = 1_000_000;
+/// Room tokens the cache remembers per account, spent ones included.
+pub const TOKENS_PER_ACCOUNT_MAX: usize = 4;
+/// RoomServers one cache or RCenter knows.
+pub const SERVERS_MAX: usize = 1_024;
+/// Connections of one RoomServer, verified or not.
+pub const CONNECTIONS_MAX: usize = 16_384;
+/// Rooms of one RoomServer.
+pub const ROOMS_MAX: usize = 1_024;
+/// Rooms announced to RCenter in one step after a new link.
+pub const ANNOUNCE_MAX: usize = 8;
+/// Seats one RCenter reserves.
+pub const SEATS_MAX: usize = 1_000_000;
+/// Most effects of one step of any role.
+pub const EFFECTS_MAX: usize = 40;
+/// Connections of one account that one kick can close: the live one, and the ones that wait.
+pub const KICKED_MAX: usize = 8;
+
+// A kick tells, closes and disarms (two timers) for every connection it closes, then releases and confirms.
+const _: () = assert!(KICKED_MAX * 4 + 4 <= EFFECTS_MAX, "one kick fits into one step");
+// A new link registers, reports its load and announces a batch of rooms.
+const _: () = assert!(ANNOUNCE_MAX + 4 <= EFFECTS_MAX, "one announcement fits into one step");
+// Every connection may hold a place in a room of its own only up to the number of rooms.
+const _: () = assert!(ROOMS_MAX <= CONNECTIONS_MAX, "a room without a connection is no room");
+
+/// How long things last. One value for all roles of a deployment: servers that disagree about the lease
+/// would break it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Times {
+    /// A session lives this long after login.
+    pub session: Duration,
+    /// A fresh room token can be redeemed this long.
+    pub token: Duration,
+    /// A spent or expired token is remembered this long, so that the refusal can say why.
+    pub token_memory: Duration,
+    /// A reserved seat is held this long without its player.
+    pub seat: Duration,
+    /// A RoomServer's lease in the cache.
+    pub lease: Duration,
+    /// A RoomServer counts its own lease as this much shorter: the bound on clock drift over one lease.
+    pub lease_margin: Duration,
+    /// A RoomServer renews its lease this often.
+    pub renew: Duration,
+    /// A connection must be verified within this time, whatever it waits for (30 s in the original).
+    pub unverified: Duration,
+    /// A verified connection that sends nothing for longer is closed (60 s in the original).
+    pub idle: Duration,
+    /// Between two tries of the same question.
+    pub retry: Duration,
+    /// A LoginServer answers an HTTP request within this time.
+    pub request: Duration,
+    /// The client waits this long for any one answer.
+    pub reply: Duration,
+    /// The client's heartbeat (30 s in the original).
+    pub heartbeat: Duration,
+    /// First pause after a failed login; doubles with every further failure.
+    pub backoff: Duration,
+    /// A draining RoomServer closes what is left after this time.
+    pub drain: Duration,
+}
+
+impl Default for Times {
+    fn default() -> Self {
+        const fn secs(n: u64) -> Duration {
+            Duration::from_secs(n)
+        }
+        Self {
+            session: secs(12 * 3600),
+            token: secs(60),
+            token_memory: secs(60),
+            seat: secs(90),
+            lease: secs(10),
+            lease_margin: secs(1),
+            renew: secs(3),
+            unverified: secs(30),
+            idle: secs(60),
+            retry: secs(1),
+            request: secs(10),
+            reply: secs(12),
+            heartbeat: secs(30),
+            backoff: secs(1),
+            drain: secs(20),
+        }
+    }
+}
+
+impl Times {
+    /// Whether the times agree with each other; says which two do not.
+    ///
+    /// # Errors
+    /// Names the rule that is broken, in words an operator can act on.
+    pub fn check(&self) -> Result<(), &'static str> {
+        let rules = [
+            (self.lease_margin < self.lease, "lease_margin must be shorter than lease"),
+            (
+                self.renew * 2 + self.lease_margin < self.lease,
+                "lease must outlast two renewals and its margin",
+            ),
+            (
+                self.lease < self.unverified,
+                "unverified must be longer than lease, or no takeover of a dead server ends",
+            ),
+            (
+                self.token_memory >= self.unverified,
+                "token_memory must cover unverified, or a waiting login loses its token",
+            ),
+            (self.seat >= self.token, "seat must be held as long as the token that leads to it"),
+            (self.retry < self.unverified, "retry must be shorter than unverified"),
+            (
+                self.request < self.reply,
+                "request must be shorter than reply, or clients give up before the answer",
+            ),
+        ];
+        match rules.iter().find(|(holds, _)| !holds) {
+            Some((_, rule)) => Err(rule),
+            None => Ok(()),
+        }
+    }
+}
+
+/// What an operator sizes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Capacity {
+    /// Players per room (50 in the original).
+    pub room: u16,
+    /// Players per RoomServer.
+    pub server: u32,
+}
+
+impl Default for Capacity {
+    fn default() -> Self {
+        Self { room: 50, server: 10_000 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_defaults_agree() {
+        assert_eq!(Times::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn a_lease_that_ends_before_its_renewals_is_refused() {
+        let times = Times { lease: Duration::from_secs(4), ..Times::default() };
+        assert!(times.check().is_err());
+    }
+}

@@ -1,0 +1,177 @@
+//! Which rules are kept. A profile is data, not a second implementation.
+
+use serde::{Deserialize, Serialize};
+
+/// The rules of the login path, one field each. [`Policy::STRICT`] keeps them all; the checker shows what
+/// breaks without any one of them. Servers refuse to run anything else unless it is asked for by name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// What happens to the old session when a newer login enters a room.
+    pub conflict: Conflict,
+    /// What a newcomer does while another server owns its account.
+    pub handover: Handover,
+    /// Who may take over a live session with its own token.
+    pub resume: Resume,
+    /// Who may direct the datagrams of a live session.
+    pub udp_bind: UdpBind,
+    /// Passwords are compared.
+    pub password_checked: bool,
+    /// A new login ends the account's older session.
+    pub one_session: bool,
+    /// A token is issued only on a session that is current at that very moment.
+    pub session_checked_at_issue: bool,
+    /// An unspent token of the session is given again instead of a new one.
+    pub token_reissued: bool,
+    /// A token is spent by its first redeem.
+    pub token_single_use: bool,
+    /// A token is redeemed only at the server it names.
+    pub token_bound_to_server: bool,
+    /// A token is not redeemed after its end.
+    pub token_expires: bool,
+    /// A token is not redeemed after a newer one was issued for the account.
+    pub newest_login_only: bool,
+    /// A server redeems only while it has a lease in the cache.
+    pub lease_required: bool,
+    /// The cache ends a lease only after the server has ended it itself.
+    pub lease_ends_first_at_server: bool,
+    /// The cache waits out a lease after it lost its memory.
+    pub grace_after_loss: bool,
+    /// A login sequence is raised over cache losses.
+    pub generation_durable: bool,
+    /// A release frees only the version it names.
+    pub release_compares: bool,
+    /// A grant is void once its server has released a version as new, or newer.
+    pub late_grant_is_void: bool,
+    /// Only the owner's release frees an account; its confirmation of a kick is a hint.
+    pub confirmation_is_hint: bool,
+    /// Answers count only for the call they answer.
+    pub calls_matched: bool,
+    /// A kick closes only sessions of older logins than it names.
+    pub kick_names_login: bool,
+    /// Admission looks for the account's other session in the same step in which it admits.
+    pub local_takeover_atomic: bool,
+    /// A failed login leaves nothing on its connection, and closes it.
+    pub refusal_closes: bool,
+    /// The empty key is never a key.
+    pub empty_key_refused: bool,
+    /// An unverified connection is served nothing.
+    pub unverified_is_mute: bool,
+    /// Rooms have a capacity.
+    pub capacity_enforced: bool,
+}
+
+/// Session conflict, named as RFC 6120 names its choices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Conflict {
+    /// The newer login wins.
+    KickOld,
+    /// The session in the room wins.
+    RejectNew,
+}
+
+/// How ownership moves between servers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Handover {
+    /// The newcomer is admitted only after the owner has released the account or lost its lease.
+    BeforeAdmission,
+    /// The newcomer is admitted at once, and the old session is kicked without waiting.
+    AfterAdmission,
+}
+
+/// Who may move a live session to a new connection with the token that admitted it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Resume {
+    /// A connection from the address that was admitted.
+    SameAddress,
+    /// Whoever knows the token.
+    Anyone,
+}
+
+/// Who may direct the datagrams of a live session.
+///
+/// The original client proves nothing in its bind datagram that it has not already said in the clear, and the
+/// sender's address of a datagram can be forged. So the strict choice is not to bind: scene messages then stay
+/// on the TCP connection, which the original client is content with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum UdpBind {
+    /// Nobody.
+    Off,
+    /// The first sender at the session's own address; the binding never moves while the session lives.
+    SameAddress,
+    /// Whoever knows the token, again and again.
+    Anyone,
+}
+
+impl Policy {
+    /// Every rule kept.
+    pub const STRICT: Self = Self {
+        conflict: Conflict::KickOld,
+        handover: Handover::BeforeAdmission,
+        resume: Resume::SameAddress,
+        udp_bind: UdpBind::Off,
+        password_checked: true,
+        one_session: true,
+        session_checked_at_issue: true,
+        token_reissued: true,
+        token_single_use: true,
+        token_bound_to_server: true,
+        token_expires: true,
+        newest_login_only: true,
+        lease_required: true,
+        lease_ends_first_at_server: true,
+        grace_after_loss: true,
+        generation_durable: true,
+        release_compares: true,
+        late_grant_is_void: true,
+        confirmation_is_hint: true,
+        calls_matched: true,
+        kick_names_login: true,
+        local_takeover_atomic: true,
+        refusal_closes: true,
+        empty_key_refused: true,
+        unverified_is_mute: true,
+        capacity_enforced: true,
+    };
+
+    /// The original mope servers' behaviour, weaknesses included.
+    pub const MOPE: Self = Self {
+        handover: Handover::AfterAdmission,
+        resume: Resume::Anyone,
+        udp_bind: UdpBind::Anyone,
+        one_session: false,
+        session_checked_at_issue: false,
+        token_reissued: false,
+        token_bound_to_server: false,
+        newest_login_only: false,
+        lease_required: false,
+        release_compares: false,
+        late_grant_is_void: false,
+        kick_names_login: false,
+        local_takeover_atomic: false,
+        refusal_closes: false,
+        empty_key_refused: false,
+        capacity_enforced: false,
+        ..Self::STRICT
+    };
+
+    /// A profile by its name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "strict" => Some(Self::STRICT),
+            "mope" => Some(Self::MOPE),
+            _ => None,
+        }
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self::STRICT
+    }
+}
