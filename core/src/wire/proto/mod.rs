@@ -82,8 +82,9 @@ pub trait WireMessage: prost::Message + Default + PartialEq + fmt::Debug {
         let mut rest = &full[..];
         // Reading back what was just written cannot fail; a failure would only end the copy early.
         while let Ok(Some(field)) = Field::next(&mut rest, Self::SHAPE) {
-            let keep =
-                Self::SHAPE.required.contains(&field.tag) || field.is_child(Self::SHAPE) || !field.is_zero();
+            // Sub-messages are present or absent, never zero.
+            let scalar = field.kind != WireType::LengthDelimited || Self::SHAPE.text.contains(&field.tag);
+            let keep = !scalar || !field.is_zero() || Self::SHAPE.required.contains(&field.tag);
             if keep {
                 out.extend_from_slice(field.whole);
             }
@@ -151,10 +152,6 @@ impl<'a> Field<'a> {
     fn is_zero(&self) -> bool {
         self.value.iter().all(|&byte| byte == 0)
             && (self.kind != WireType::LengthDelimited || self.value.is_empty())
-    }
-
-    fn is_child(&self, shape: &Shape) -> bool {
-        self.child(shape).is_some()
     }
 
     fn child(&self, shape: &Shape) -> Option<&'static Shape> {

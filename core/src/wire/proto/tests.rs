@@ -165,6 +165,8 @@ fn sub_messages_are_checked_too() {
 fn an_empty_sub_message_survives_the_minimal_form() {
     let top = MsgTop { players: vec![MsgPlayer::default()], ..Default::default() };
     assert_eq!(MsgTop::decode_body(&minimal(&top)), Ok(top));
+    let scene = MsgSceneUDP { changing_inf: vec![vec![], vec![1]], ..Default::default() };
+    assert_eq!(MsgSceneUDP::decode_body(&minimal(&scene)), Ok(scene));
 }
 
 #[test]
