@@ -26,20 +26,21 @@ use super::WireError;
 
 mod numbers;
 mod player;
+mod scene;
 mod server;
 mod wilds;
 
 pub use numbers::{ErrorCode, ServerType, cmd};
 pub use player::{RetErrorMsg, RetGateAddr, RetIntoFRoom, RetLoginMsg};
+pub use scene::{
+    BallMove, EndPlayer, MsgAddPlayer, MsgBall, MsgEndRoom, MsgPlayer, MsgPlayerBall, MsgPlayerSnap,
+    MsgRemovePlayer, MsgSceneChat, MsgSceneUDP, MsgTop,
+};
 pub use server::{
     ReqAddRoom, ReqCheckRelogin, ReqEndGame, ReqLoadConfig, ReqRemoveRoom, ReqServerLogin, ReqTSerUserNum,
     ReqUpdateRoom, ReqUpdateServer, RetServerLogin, S2SClientCmd, S2SCmd, S2STypeCmd,
 };
-pub use wilds::{
-    BallMove, ClientHeartBeat, EndPlayer, MsgAddPlayer, MsgBall, MsgBindTCPSession, MsgEndRoom, MsgLogin,
-    MsgLoginResult, MsgPlayer, MsgPlayerBall, MsgPlayerSnap, MsgRemovePlayer, MsgSceneChat, MsgSceneUDP,
-    MsgTop, RetErrorMsgCmd, RetVoiceInfo,
-};
+pub use wilds::{ClientHeartBeat, MsgBindTCPSession, MsgLogin, MsgLoginResult, RetErrorMsgCmd, RetVoiceInfo};
 
 /// What prost does not know of a message: which fields must be there and which hold text.
 #[derive(Debug)]
