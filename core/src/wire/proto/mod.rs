@@ -76,10 +76,15 @@ pub trait WireMessage: prost::Message + Default + PartialEq + fmt::Debug {
         self.encode_raw(out);
     }
 
+    /// The message as [`WireMessage::encode_body`] writes it, ready for a frame.
+    fn to_body(&self) -> Vec<u8> {
+        self.encode_to_vec()
+    }
+
     /// Appends the message as the original's Python encoder writes one whose optional fields were set only where
     /// they are neither zero nor empty.
     fn encode_minimal(&self, out: &mut Vec<u8>) {
-        let full = self.encode_to_vec();
+        let full = self.to_body();
         let mut rest = &full[..];
         // Reading back what was just written cannot fail; a failure would only end the copy early.
         while let Ok(Some(field)) = Field::next(&mut rest, Self::SHAPE) {
