@@ -16,3 +16,4 @@ pub mod policy;
 pub mod refusal;
 pub mod role;
 pub mod text;
+pub mod wire;
