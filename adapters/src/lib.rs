@@ -1,1 +1,2 @@
 //! tokio servers around the login roles.
+pub mod store;
