@@ -8,12 +8,19 @@
 
 extern crate alloc;
 
+pub mod accounts;
+pub mod cache;
+pub mod client;
 pub mod ids;
 pub mod ledger;
 pub mod limits;
+pub mod login;
 pub mod message;
 pub mod policy;
+pub mod properties;
+pub mod rcenter;
 pub mod refusal;
 pub mod role;
+pub mod room;
 pub mod text;
 pub mod wire;

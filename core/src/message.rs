@@ -416,6 +416,8 @@ pub enum CacheAnswer {
         account: AccountId,
         /// The login of the token.
         seq: Seq,
+        /// The room.
+        room: RoomId,
         /// Its owner.
         owner: ServerId,
         /// The owner's version.

@@ -39,6 +39,8 @@ pub struct Policy {
     pub grace_after_loss: bool,
     /// A login sequence is raised over cache losses.
     pub generation_durable: bool,
+    /// Grants count only from the cache's present generation.
+    pub generation_checked: bool,
     /// A release frees only the version it names.
     pub release_compares: bool,
     /// A grant is void once its server has released a version as new, or newer.
@@ -126,6 +128,7 @@ impl Policy {
         lease_ends_first_at_server: true,
         grace_after_loss: true,
         generation_durable: true,
+        generation_checked: true,
         release_compares: true,
         late_grant_is_void: true,
         confirmation_is_hint: true,

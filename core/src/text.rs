@@ -54,6 +54,12 @@ impl Password {
         Some(Self { len: u8::try_from(text.len()).ok()?, bytes })
     }
 
+    /// The empty password, which is never an account's.
+    #[must_use]
+    pub const fn empty() -> Self {
+        Self { len: 0, bytes: [0; PASSWORD_BYTES_MAX] }
+    }
+
     /// The bytes, for hashing and for the answer that tells a guest its password.
     #[must_use]
     pub fn expose(&self) -> &[u8] {

@@ -1,0 +1,267 @@
+//! The LoginServer: HTTP requests in, sessions and room tokens out. It remembers only what it is working on,
+//! and who failed lately: a restart loses nothing that a client cannot ask for again.
+
+mod backoff;
+
+use alloc::collections::BTreeMap;
+
+use self::backoff::Backoff;
+use crate::{
+    ids::{AccountId, Addr, CallId, ConnId, RoomKey, SessionKey},
+    ledger::Fact,
+    limits::REQUESTS_MAX,
+    message::{
+        AccountsAnswer, AccountsAsk, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
+        Credentials, Message, Place, Reply, Request, RequestBody,
+    },
+    refusal::Refusal,
+    role::{Command, Cx, Effect, Effects, Event, Outage, Role, Step, Timer, Why},
+    text::{Name, Password},
+};
+
+/// A LoginServer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct LoginServer {
+    requests: BTreeMap<ConnId, Pending>,
+    backoff: Backoff,
+    draining: bool,
+}
+
+/// A request that waits for an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Pending {
+    addr: Addr,
+    call: u32,
+    phase: Phase,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Phase {
+    /// Accounts verifies the credentials given for this name (none: a guest's device).
+    Verifying { name: Option<Name>, guest_password: Password },
+    /// The cache opens the session.
+    Opening { login: Login, session: SessionKey },
+    /// The cache looks up the cookie.
+    Finding { session: SessionKey, scene: u32 },
+    /// RCenter picks a place.
+    Placing { session: SessionKey, account: AccountId, scene: u32 },
+    /// The cache issues the token.
+    Issuing { account: AccountId },
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Login {
+    account: AccountId,
+    name: Name,
+    newbie: bool,
+    password: Option<Password>,
+}
+
+impl LoginServer {
+    /// A LoginServer with nothing to do.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Requests that wait for an answer.
+    #[must_use]
+    pub fn pending(&self) -> usize {
+        self.requests.len()
+    }
+
+    fn request(&mut self, cx: &mut Cx<'_>, conn: ConnId, request: Request, out: &mut Effects) -> Step {
+        if self.requests.contains_key(&conn) {
+            return Step::Ignored(Why::Unexpected);
+        }
+        let Request { addr, signed, body } = request;
+        let refusal = match &body {
+            RequestBody::Bad(why) => Some(*why),
+            _ if !signed => Some(Refusal::BadSignature),
+            _ if self.draining => Some(Refusal::Draining),
+            _ if self.requests.len() >= REQUESTS_MAX => Some(Refusal::Busy),
+            RequestBody::Room { session: None, .. } => Some(Refusal::NoSession),
+            RequestBody::Login(credentials) => self.backoff.refuses(addr, account_name(credentials)),
+            RequestBody::Room { .. } => None,
+        };
+        if let Some(why) = refusal {
+            refuse(conn, why, out);
+            return Step::Advanced;
+        }
+        let (phase, ask) = match body {
+            RequestBody::Login(credentials) => {
+                let guest_password = guest_password(cx.entropy.bits());
+                let name = account_name(&credentials);
+                let ask = AccountsAsk::Verify { credentials, guest_password: guest_password.clone() };
+                (Phase::Verifying { name, guest_password }, Ask::Accounts(ask))
+            }
+            RequestBody::Room { session: Some(session), scene } => {
+                (Phase::Finding { session, scene }, Ask::Cache(CacheAsk::FindSession { key: session }))
+            }
+            RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return Step::Advanced,
+        };
+        out.arm(Timer::Request(conn), cx.settings.times.request);
+        let call = CallId { conn, number: 1 };
+        self.requests.insert(conn, Pending { addr, call: call.number, phase });
+        out.push(Effect::Ask { call, ask });
+        Step::Advanced
+    }
+
+    fn answered(
+        &mut self,
+        cx: &mut Cx<'_>,
+        call: CallId,
+        answer: Result<Answer, Outage>,
+        out: &mut Effects,
+    ) -> Step {
+        let Some(pending) = self.requests.get_mut(&call.conn) else { return Step::Ignored(Why::Stale) };
+        if pending.call != call.number && cx.settings.policy.calls_matched {
+            return Step::Ignored(Why::Stale);
+        }
+        let conn = call.conn;
+        let next = match (pending.phase.clone(), answer) {
+            (_, Err(Outage::Down)) => Next::Refuse(Refusal::Unavailable),
+            (_, Err(Outage::Overloaded)) => Next::Refuse(Refusal::Busy),
+            (Phase::Verifying { name, guest_password }, Ok(Answer::Accounts(answer))) => {
+                let addr = pending.addr;
+                match answer {
+                    AccountsAnswer::Verified { account, name: own, newbie, guest } => {
+                        self.backoff.succeeded(addr, name, out);
+                        let password = guest.then_some(guest_password);
+                        let session = SessionKey::new(cx.entropy.bits());
+                        let login = Login { account, name: own, newbie, password };
+                        Next::Ask(
+                            Phase::Opening { login, session },
+                            Ask::Cache(CacheAsk::OpenSession { account, key: session }),
+                        )
+                    }
+                    AccountsAnswer::Refused(why) => {
+                        if matches!(why, Refusal::WrongCredentials | Refusal::NameTaken) {
+                            self.backoff.failed(cx, addr, name, out);
+                        }
+                        Next::Refuse(why)
+                    }
+                    AccountsAnswer::Profile | AccountsAnswer::Done => Next::Ignore,
+                }
+            }
+            (Phase::Opening { login, session }, Ok(Answer::Cache(answer))) => match answer {
+                CacheAnswer::Done => {
+                    let Login { account, name, newbie, password } = login;
+                    Next::Reply(Reply::LoggedIn { name, account, newbie, password, session })
+                }
+                CacheAnswer::Refused(why) => Next::Refuse(why),
+                _ => Next::Ignore,
+            },
+            (Phase::Finding { session, scene }, Ok(Answer::Cache(answer))) => match answer {
+                CacheAnswer::Session { account, token: Some((key, place)) } => {
+                    Next::Reply(room_reply(account, key, place))
+                }
+                CacheAnswer::Session { account, token: None } => Next::Ask(
+                    Phase::Placing { session, account, scene },
+                    Ask::Center(CenterAsk::Place { account, scene }),
+                ),
+                CacheAnswer::Refused(why) => Next::Refuse(why),
+                _ => Next::Ignore,
+            },
+            (Phase::Placing { session, account, .. }, Ok(Answer::Center(answer))) => match answer {
+                CenterAnswer::Placed(place) => {
+                    let key = RoomKey::new(cx.entropy.bits());
+                    Next::Ask(
+                        Phase::Issuing { account },
+                        Ask::Cache(CacheAsk::IssueToken { session, account, key, place }),
+                    )
+                }
+                CenterAnswer::Full => Next::Refuse(Refusal::NoRoom),
+            },
+            (Phase::Issuing { account }, Ok(Answer::Cache(answer))) => match answer {
+                CacheAnswer::Issued { key, place } => Next::Reply(room_reply(account, key, place)),
+                CacheAnswer::Refused(why) => Next::Refuse(why),
+                _ => Next::Ignore,
+            },
+            _ => Next::Ignore,
+        };
+        self.go_on(conn, next, out)
+    }
+
+    fn go_on(&mut self, conn: ConnId, next: Next, out: &mut Effects) -> Step {
+        match next {
+            Next::Ask(phase, ask) => {
+                if let Some(pending) = self.requests.get_mut(&conn) {
+                    pending.phase = phase;
+                    pending.call += 1;
+                    out.push(Effect::Ask { call: CallId { conn, number: pending.call }, ask });
+                }
+            }
+            Next::Reply(reply) => {
+                self.finish(conn, out);
+                out.send(conn, Message::Reply(reply));
+            }
+            Next::Refuse(why) => {
+                self.finish(conn, out);
+                refuse(conn, why, out);
+            }
+            Next::Ignore => return Step::Ignored(Why::Unexpected),
+        }
+        Step::Advanced
+    }
+
+    fn finish(&mut self, conn: ConnId, out: &mut Effects) -> bool {
+        out.disarm(Timer::Request(conn));
+        self.requests.remove(&conn).is_some()
+    }
+}
+
+/// What follows from an answer.
+enum Next {
+    Ask(Phase, Ask),
+    Reply(Reply),
+    Refuse(Refusal),
+    Ignore,
+}
+
+impl Role for LoginServer {
+    fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
+        match event {
+            Event::Received { conn, msg: Message::Request(request) } => self.request(cx, conn, request, out),
+            Event::Answered { call, answer } => self.answered(cx, call, answer, out),
+            Event::Lost(conn) if self.requests.contains_key(&conn) => {
+                self.finish(conn, out);
+                Step::Advanced
+            }
+            Event::Fired(Timer::Request(conn)) if self.requests.contains_key(&conn) => {
+                self.go_on(conn, Next::Refuse(Refusal::Unavailable), out)
+            }
+            Event::Fired(Timer::Backoff(addr, name)) => self.backoff.fired(cx, addr, name, out),
+            Event::Command(Command::Drain) if !self.draining => {
+                self.draining = true;
+                Step::Advanced
+            }
+            Event::Lost(_) | Event::Fired(Timer::Request(_)) => Step::Ignored(Why::Stale),
+            _ => Step::Ignored(Why::Unexpected),
+        }
+    }
+}
+
+fn refuse(conn: ConnId, why: Refusal, out: &mut Effects) {
+    out.note(Fact::RequestRefused { why });
+    out.send(conn, Message::Reply(Reply::Refused(why)));
+}
+
+const fn room_reply(account: AccountId, key: RoomKey, place: Place) -> Reply {
+    let Place { endpoint, room, scene, .. } = place;
+    Reply::Room { account, endpoint, key, room, scene }
+}
+
+/// The name that failures are counted for; a guest has none, his device id cannot be guessed.
+const fn account_name(credentials: &Credentials) -> Option<Name> {
+    match credentials {
+        Credentials::Password { name, .. } | Credentials::Register { name, .. } => Some(*name),
+        Credentials::Guest { .. } => None,
+    }
+}
+
+/// A guest's password: 128 random bits as hex.
+fn guest_password(bits: [u8; 16]) -> Password {
+    let digits = SessionKey::new(bits).expose();
+    core::str::from_utf8(&digits).ok().and_then(Password::new).unwrap_or_else(Password::empty)
+}
