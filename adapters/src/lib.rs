@@ -8,4 +8,5 @@ pub mod game;
 pub mod gate;
 pub mod metrics;
 pub mod peer;
+pub mod store;
 pub mod timers;
