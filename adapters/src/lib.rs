@@ -5,6 +5,8 @@
 //!
 //! | module | what it is |
 //! |---|---|
+//! | [`server`], [`config`] | a whole server, started and ended |
+//! | [`http`] | the LoginServer's front |
 //! | [`drive`], [`timers`] | the roles of one process with their timers, without sockets |
 //! | [`shell`] | the same behind a lock, with tables of connections |
 //! | [`gate`], [`peer`] | limits before parsing; reading, queueing and closing |
@@ -14,14 +16,18 @@
 //! | [`metrics`] | what an operator sees |
 
 pub mod accounts;
+mod admin;
 mod center;
 mod codec;
+pub mod config;
 pub mod drive;
 pub mod game;
 pub mod gate;
+pub mod http;
 pub mod key;
 pub mod metrics;
 pub mod peer;
+pub mod server;
 pub mod service;
 pub mod shell;
 pub mod store;

@@ -293,11 +293,6 @@ impl Shell {
         }
     }
 
-    /// Whether the account store is in this process.
-    pub(crate) const fn has_accounts(&self) -> bool {
-        self.lanes.is_some()
-    }
-
     /// Looks at the node.
     pub(crate) fn with_node<R>(&self, look: impl FnOnce(&Node<OsEntropy>) -> R) -> R {
         look(&self.lock().node)
@@ -316,6 +311,17 @@ impl Shell {
     /// Takes no new players from now on.
     pub(crate) fn set_draining(&self) {
         self.draining.store(true, Ordering::Relaxed);
+    }
+
+    /// Closes every connection, whatever its role thinks of it: the process ends.
+    pub(crate) fn close_all(&self) {
+        let mut inner = self.lock();
+        let Ports { players, links, askers, uplink, .. } = &mut inner.ports;
+        let peers = players.drain().chain(links.drain()).map(|(_, peer)| peer);
+        for peer in peers.chain(askers.drain().map(|(_, peer)| peer)).chain(uplink.take()) {
+            peer.close();
+            peer.wake();
+        }
     }
 
     /// Waits until a draining RoomServer is empty.
@@ -558,7 +564,9 @@ impl Ports {
             ToPlayer::Echo => {
                 if let Some(frame) = current.frame {
                     // A frame that came in fits a frame that goes out.
-                    peer.queue(|bytes| drop(frame.encode(bytes)));
+                    peer.queue(|bytes| {
+                        let _ = frame.encode(bytes);
+                    });
                 }
             }
             ToPlayer::LoggedOut => {
