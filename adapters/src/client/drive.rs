@@ -4,7 +4,7 @@ use std::{
     collections::{BTreeMap, VecDeque},
     future::Future,
     pin::pin,
-    sync::Arc,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -17,7 +17,7 @@ use gatepass_core::{
 use tokio::{
     io::AsyncWriteExt,
     net::tcp::OwnedWriteHalf,
-    sync::{Mutex, mpsc},
+    sync::mpsc,
     task::{AbortHandle, JoinSet},
     time::{Instant, sleep_until, timeout},
 };
@@ -230,11 +230,11 @@ impl Driver<'_> {
         }
     }
 
-    fn report(&self, conn: ConnId, what: What, report: &mut impl FnMut(Moment)) {
+    fn report(&mut self, conn: ConnId, what: What, report: &mut impl FnMut(Moment)) {
         let now = Instant::now();
-        // What comes unasked took no time: the end of a session, for one.
-        let asked = if matches!(what, What::Lost(_)) { None } else { self.asked.get(&conn) };
-        report(Moment { at: now - self.started, took: asked.map(|at| now - *at), what });
+        // Each question has one answer; what comes unasked, as the end of a session does, took no time.
+        let asked = self.asked.remove(&conn);
+        report(Moment { at: now - self.started, took: asked.map(|at| now - at), what });
     }
 }
 
@@ -248,13 +248,12 @@ async fn exchange(
     let (target, cookie, asked) = speech::request(&request.body)?;
     let mut bytes = zeroize::Zeroizing::new(Vec::new());
     http::write_request(&target, server, cookie.as_deref(), kept.is_some(), &mut bytes);
-    if let Some(kept) = &kept
-        && let Some(mut connection) = kept.lock().await.take()
-    {
+    let idle = kept.as_deref().and_then(|kept| lock(kept).take());
+    if let (Some(kept), Some(mut connection)) = (&kept, idle) {
         match connection.exchange(&bytes).await {
             Ok(response) => {
                 let reply = speech::reply(asked, &response)?;
-                keep(kept, connection).await;
+                keep(kept, connection);
                 return Ok(reply);
             }
             // The server had given it up in the meantime: as if it had never been kept.
@@ -267,15 +266,19 @@ async fn exchange(
     let mut connection = HttpConnection::new(dial.connect(addr).await.map_err(unreachable)?);
     let reply = speech::reply(asked, &connection.exchange(&bytes).await?)?;
     if let Some(kept) = &kept {
-        keep(kept, connection).await;
+        keep(kept, connection);
     }
     Ok(reply)
 }
 
-async fn keep(kept: &Mutex<Option<HttpConnection>>, connection: HttpConnection) {
+fn keep(kept: &Mutex<Option<HttpConnection>>, connection: HttpConnection) {
     if connection.is_reusable() {
-        *kept.lock().await = Some(connection);
+        *lock(kept) = Some(connection);
     }
+}
+
+fn lock(kept: &Mutex<Option<HttpConnection>>) -> MutexGuard<'_, Option<HttpConnection>> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Connects to a RoomServer and passes on what it says, to the end.

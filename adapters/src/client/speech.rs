@@ -11,8 +11,8 @@ use gatepass_core::{
         WireError,
         frame::{self, Frame, INFLATE_MAX},
         http::{
-            Answer, Asked, LoginRequest, RoomRequest, cookie_header, decode_answer, login_target, room_target,
-            session_from_set_cookie,
+            Answer, Asked, LoginRequest, RoomRequest, cookie_header, decode_answer, login_target,
+            room_target, session_from_set_cookie,
         },
         proto::{MsgLogin, MsgLoginResult, RetErrorMsgCmd, WireMessage, cmd::room as cmd},
     },
@@ -211,10 +211,7 @@ pub fn to_room(msg: &ToRoom, out: &mut Vec<u8>) -> Result<(), WireError> {
 ///
 /// # Errors
 /// If a message of the login path does not decode.
-pub fn to_player(
-    frame: &Frame<'_>,
-    room: RoomId,
-) -> Result<Option<(ToPlayer, Option<Refused>)>, WireError> {
+pub fn to_player(frame: &Frame<'_>, room: RoomId) -> Result<Option<(ToPlayer, Option<Refused>)>, WireError> {
     Ok(match frame.cmd {
         cmd::LOGIN => {
             let result = MsgLoginResult::decode_body(&frame.payload(INFLATE_MAX)?)?;
