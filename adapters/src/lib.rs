@@ -7,6 +7,8 @@ pub mod client;
 pub mod drive;
 pub mod game;
 pub mod gate;
+#[cfg(feature = "cli")]
+pub mod load;
 pub mod metrics;
 pub mod peer;
 pub mod store;

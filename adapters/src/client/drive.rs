@@ -126,8 +126,7 @@ impl Driver<'_> {
     async fn feed(&mut self, event: Event, report: &mut impl FnMut(Moment)) {
         self.queue.push_back(event);
         while let Some(event) = self.queue.pop_front() {
-            let cx = &mut Cx { settings: &self.options.settings, entropy: &mut self.entropy };
-            let _ = self.client.step(cx, event, &mut self.effects);
+            self.step(event);
             // Taken out of `self` for the time of the loop, so that the buffer's memory is kept.
             let mut effects = std::mem::take(&mut self.effects);
             for effect in effects.drain() {
@@ -135,6 +134,11 @@ impl Driver<'_> {
             }
             self.effects = effects;
         }
+    }
+
+    fn step(&mut self, event: Event) {
+        let cx = &mut Cx { settings: &self.options.settings, entropy: &mut self.entropy };
+        let _ = self.client.step(cx, event, &mut self.effects);
     }
 
     async fn hear(&mut self, Incoming { conn, news }: Incoming, report: &mut impl FnMut(Moment)) {

@@ -9,7 +9,7 @@ mod http;
 mod room;
 mod speech;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use std::{fmt, io, time::Duration};
 

@@ -11,7 +11,7 @@ use gatepass_core::{
     text::bounded,
     wire::{
         frame,
-        http::{encode_error, encode_login_ok, encode_room, parse_query, set_cookie},
+        http::{Request, encode_error, encode_login_ok, encode_room, parse_query, set_cookie},
         proto::{
             ErrorCode, MsgLogin, MsgLoginResult, RetErrorMsgCmd, RetIntoFRoom, RetLoginMsg, WireMessage,
             cmd::room as cmd,
@@ -31,7 +31,7 @@ const TOKEN: &str = "ffeeddccbbaa99887766554433221100";
 
 /// What the small server does with a player in its room.
 #[derive(Clone, Copy, PartialEq)]
-enum Room {
+pub(crate) enum Room {
     /// Serves it.
     Good,
     /// Refuses its token.
@@ -42,8 +42,8 @@ enum Room {
     Closes,
 }
 
-struct Server {
-    addr: SocketAddr,
+pub(crate) struct Server {
+    pub(crate) addr: SocketAddr,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -53,7 +53,8 @@ impl Drop for Server {
     }
 }
 
-async fn serve(room: Room, refuse_login: Option<u32>) -> Server {
+/// Starts the small server. `refuse_login`: the code with which it refuses every login but a registration.
+pub(crate) async fn serve(room: Room, refuse_login: Option<u32>) -> Server {
     let http = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let rooms = TcpListener::bind("127.0.0.1:0").await.expect("a port");
     let addr = http.local_addr().expect("bound");
@@ -85,6 +86,8 @@ async fn answer(mut stream: TcpStream, endpoint: String, refuse_login: Option<u3
         let target = text.split(' ').nth(1).expect("a target");
         let request = parse_query(target).expect("parses");
         assert!(request.is_signed());
+        let registers = matches!(&request.request, Request::Login(login) if login.register);
+        let refuse_login = if registers { None } else { refuse_login };
         let (cookie, body) = match (request.request.c(), refuse_login) {
             (1, Some(code)) => (String::new(), encode_error(ErrorCode(code))),
             (1, None) => {
