@@ -461,3 +461,6 @@ impl Entropy for OsEntropy {
         bits
     }
 }
+
+#[cfg(test)]
+mod tests;

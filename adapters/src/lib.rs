@@ -12,12 +12,14 @@
 //! | [`gate`], [`peer`] | limits before parsing; reading, queueing and closing |
 //! | [`accounts`], [`store`] | the account store and its threads |
 //! | [`service`] | questions to services of other processes |
+//! | [`client`] | a player over real sockets |
 //! | [`game`] | what happens inside a room |
 //! | [`metrics`] | what an operator sees |
 
 pub mod accounts;
 mod admin;
 mod center;
+pub mod client;
 mod codec;
 pub mod config;
 pub mod drive;
@@ -25,6 +27,8 @@ pub mod game;
 pub mod gate;
 pub mod http;
 pub mod key;
+#[cfg(feature = "cli")]
+pub mod load;
 pub mod metrics;
 pub mod peer;
 pub mod server;

@@ -7,7 +7,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod load;
 mod logging;
+mod login;
 mod serve;
 
 #[global_allocator]
@@ -24,11 +26,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Args>),
+    Login(Box<login::Args>),
+    Load(Box<load::Args>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
+        Command::Login(args) => login::run(*args),
+        Command::Load(args) => load::run(*args),
     }
 }
 
