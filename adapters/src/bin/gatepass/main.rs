@@ -17,13 +17,13 @@ struct Cli {
 
 #[derive(Subcommand, Debug)]
 enum Command {
-    Login(login::LoginArgs),
-    Load(load::LoadArgs),
+    Login(Box<login::Args>),
+    Load(Box<load::Args>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
-        Command::Login(args) => login::run(&args),
-        Command::Load(args) => load::run(&args),
+        Command::Login(args) => login::run(*args),
+        Command::Load(args) => load::run(*args),
     }
 }
