@@ -87,6 +87,7 @@ impl SqliteAccounts {
                 OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI,
             )
         } else {
+            create_private(path);
             (path.to_owned(), OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)
         };
         let mut writer = connect(&path, flags)?;
@@ -330,6 +331,17 @@ impl std::fmt::Debug for SqliteAccounts {
 /// Locks. A thread that panicked while it held the lock left nothing half done: transactions roll back.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Creates the file, if it is not there, for its owner alone: it holds password hashes. SQLite gives the files
+/// it puts beside it the same permissions.
+fn create_private(path: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Whatever is wrong with the path, opening the database says it better.
+    let _ = options.open(path);
 }
 
 fn connect(path: &str, flags: OpenFlags) -> Result<Connection, StoreError> {

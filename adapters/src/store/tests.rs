@@ -192,6 +192,20 @@ fn secrets_are_not_in_the_file() {
     assert!(!holds("invisible-"));
 }
 
+#[cfg(unix)]
+#[test]
+fn the_file_is_its_owners_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let scratch = Scratch::new();
+    let store = scratch.open();
+    answer(&store, register("ann", "one"));
+    for entry in std::fs::read_dir(&scratch.0).expect("lists") {
+        let entry = entry.expect("an entry");
+        let mode = entry.metadata().expect("is there").permissions().mode();
+        assert_eq!(mode & 0o077, 0, "{:?}", entry.file_name());
+    }
+}
+
 #[test]
 fn generations_only_grow_and_survive() {
     let scratch = Scratch::new();

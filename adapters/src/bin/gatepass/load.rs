@@ -2,7 +2,7 @@
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use gatepass_adapters::load::{self, LoadError, Mode, Plan, Progress, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -18,9 +18,9 @@ Exit code: 0 if every flow worked, 1 if one failed or the server cannot be reach
 command line.";
 
 /// Make load: players who log in, ask for a room and enter it, again and again.
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct LoadArgs {
+pub(crate) struct Args {
     /// LoginServer to load.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8123", env = "GATEPASS_SERVER")]
     server: String,
@@ -89,7 +89,7 @@ fn prefix(text: &str) -> Result<String, String> {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &LoadArgs) -> ExitCode {
+pub(crate) fn run(args: Args) -> ExitCode {
     let runtime = if args.threads == 1 {
         tokio::runtime::Builder::new_current_thread().enable_all().build()
     } else {

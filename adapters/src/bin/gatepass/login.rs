@@ -4,7 +4,6 @@ mod takeover;
 
 use std::{process::ExitCode, time::Duration};
 
-use clap::Args;
 use gatepass_adapters::client::{Dial, Moment, Options, Trouble, What, play};
 use gatepass_core::{
     client::{Outcome, Script},
@@ -32,9 +31,9 @@ Examples:
 Exit code: 0 if everything went as it should, 1 if not, 2 for a mistake on the command line.";
 
 /// Log in, enter a room, send heartbeats, log out: each step with its time.
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(after_help = EXAMPLES)]
-pub(crate) struct LoginArgs {
+pub(crate) struct Args {
     /// LoginServer to log in at.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8123", env = "GATEPASS_SERVER")]
     server: String,
@@ -81,7 +80,7 @@ pub(crate) struct LoginArgs {
 }
 
 /// Runs the command.
-pub(crate) fn run(args: &LoginArgs) -> ExitCode {
+pub(crate) fn run(args: Args) -> ExitCode {
     let script = match args.script() {
         Ok(script) => script,
         Err(mistake) => {
@@ -97,14 +96,14 @@ pub(crate) fn run(args: &LoginArgs) -> ExitCode {
         }
     };
     let good = if args.takeover {
-        runtime.block_on(takeover::run(args, &script))
+        runtime.block_on(takeover::run(&args, &script))
     } else {
-        runtime.block_on(once(args, script))
+        runtime.block_on(once(&args, script))
     };
     if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-impl LoginArgs {
+impl Args {
     fn script(&self) -> Result<Script, &'static str> {
         let credentials = self.credentials()?;
         let name = match (&self.nickname, &credentials) {
@@ -152,7 +151,7 @@ impl LoginArgs {
     }
 }
 
-async fn once(args: &LoginArgs, script: Script) -> bool {
+async fn once(args: &Args, script: Script) -> bool {
     let options = args.options();
     let leave = async {
         if tokio::signal::ctrl_c().await.is_err() {

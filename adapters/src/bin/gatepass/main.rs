@@ -26,15 +26,15 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Serve(Box<serve::Args>),
-    Login(Box<login::LoginArgs>),
-    Load(Box<load::LoadArgs>),
+    Login(Box<login::Args>),
+    Load(Box<load::Args>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Serve(args) => serve::run(*args),
-        Command::Login(args) => login::run(&args),
-        Command::Load(args) => load::run(&args),
+        Command::Login(args) => login::run(*args),
+        Command::Load(args) => load::run(*args),
     }
 }
 

@@ -7,7 +7,7 @@ use gatepass_core::client::{Outcome, Script};
 use serde_json::json;
 use tokio::{sync::mpsc, time::timeout};
 
-use super::LoginArgs;
+use super::Args;
 
 /// The first client must have heard of its end this long after the second one left, at the latest.
 const HEARD_MAX: Duration = Duration::from_secs(5);
@@ -24,7 +24,7 @@ struct Takeover {
     trouble: Option<String>,
 }
 
-pub(super) async fn run(args: &LoginArgs, script: &Script) -> bool {
+pub(super) async fn run(args: &Args, script: &Script) -> bool {
     let options = args.options();
     let mut told = 0;
     for number in 1..=args.times {
@@ -98,7 +98,7 @@ fn describe(what: &What) -> Option<String> {
     }
 }
 
-fn show(args: &LoginArgs, number: u32, takeover: &Takeover) {
+fn show(args: &Args, number: u32, takeover: &Takeover) {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let millis = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
     if args.json {
