@@ -303,3 +303,6 @@ pub(crate) async fn accept(listener: &tokio::net::TcpListener) -> (TcpStream, st
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
