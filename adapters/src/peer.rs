@@ -1,6 +1,6 @@
 //! One framed connection: what waits to be written to it, and the loop that reads and writes.
 //!
-//! The loop is the same for players, RoomServers, RCenter and services; a [`Session`] says what a frame means.
+//! The loop is the same for players, RoomServers, RCenter and services; a `Session` says what a frame means.
 
 use std::{
     io,

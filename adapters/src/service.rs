@@ -1,4 +1,4 @@
-//! Questions to services of another process, over one link: [`Services`] asks, [`serve`] answers.
+//! Questions to services of another process, over one link: [`Services`] asks, `serve` answers.
 //!
 //! Frames as everywhere, commands of gatepass' own. The first frame is a greeting with the shared key. Many
 //! questions are under way at once; an answer carries the name of its question. When the link breaks, every
