@@ -13,7 +13,7 @@ use gatepass_core::{
     login::LoginServer,
     message::{AccountsAsk, Answer, Ask, Asker, Message, Question, Reply, ToCenter, ToPlayer, ToServer},
     rcenter::RCenter,
-    role::{Command, Cx, Effect, Effects, Entropy, Event, Outage, Role, Settings, Timer},
+    role::{Command, Cx, Effect, Effects, Entropy, Event, Outage, Role, Settings},
     room::RoomServer,
 };
 
@@ -461,3 +461,6 @@ impl Entropy for OsEntropy {
         bits
     }
 }
+
+#[cfg(test)]
+mod tests;

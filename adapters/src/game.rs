@@ -147,7 +147,10 @@ struct Change {
 enum What {
     Came(ConnId),
     /// Somebody went who came with change `since`; zero if everybody knew.
-    Went { account: AccountId, since: u64 },
+    Went {
+        account: AccountId,
+        since: u64,
+    },
 }
 
 impl Lounge {
@@ -194,10 +197,10 @@ impl Game for Lounge {
             (cmd::TOP, to.write(cmd::TOP, &top)),
             (cmd::LOGIN, to.write(cmd::LOGIN, &room.welcome)),
             (cmd::ADD_PLAYER, to.write(cmd::ADD_PLAYER, &MsgAddPlayer { player: added })),
-            (cmd::VOICE_INFO, to.write(cmd::VOICE_INFO, &RetVoiceInfo {
-                address: self.voice.clone(),
-                room_id: id.0,
-            })),
+            (
+                cmd::VOICE_INFO,
+                to.write(cmd::VOICE_INFO, &RetVoiceInfo { address: self.voice.clone(), room_id: id.0 }),
+            ),
         ] {
             debug_assert!(!written.is_empty(), "command {command} was written");
             to.send(conn, written);

@@ -136,12 +136,9 @@ impl Metrics {
         gauge!("process_start_time_seconds").set(start.as_secs_f64());
         gauge!("gatepass_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let token = |event: &'static str| counter!("gatepass_room_tokens_total", "event" => event);
-        let store = |op: &'static str| {
-            histogram!("gatepass_store_op_duration_seconds", "store" => "accounts", "op" => op)
-        };
+        let store = |op: &'static str| histogram!("gatepass_store_op_duration_seconds", "store" => "accounts", "op" => op);
         let left = |why: &'static str| counter!("gatepass_sessions_ended_total", "reason" => why);
-        let limited =
-            |rule: Shut| counter!("gatepass_rate_limited_total", "rule" => rule.name());
+        let limited = |rule: Shut| counter!("gatepass_rate_limited_total", "rule" => rule.name());
         Self {
             handle,
             logins_ok: counter!("gatepass_logins_total", "result" => "ok", "provider" => "password"),
@@ -152,7 +149,9 @@ impl Metrics {
             allocs_ok: counter!("gatepass_alloc_total", "result" => "ok"),
             allocs_refused: ByRefusal::new(|why| counter!("gatepass_alloc_total", "result" => why)),
             alloc_seconds: histogram!("gatepass_alloc_duration_seconds"),
-            entries_refused: ByRefusal::new(|why| counter!("gatepass_entries_refused_total", "reason" => why)),
+            entries_refused: ByRefusal::new(
+                |why| counter!("gatepass_entries_refused_total", "reason" => why),
+            ),
             entry_seconds: histogram!("gatepass_entry_duration_seconds"),
             sessions_open: gauge!("gatepass_sessions", "state" => "open"),
             sessions_live: gauge!("gatepass_sessions", "state" => "live"),

@@ -279,7 +279,8 @@ impl Pump<'_> {
 /// The address cannot be had.
 pub fn listen(addr: std::net::SocketAddr) -> io::Result<tokio::net::TcpListener> {
     const BACKLOG: u32 = 4_096;
-    let socket = if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
+    let socket =
+        if addr.is_ipv4() { tokio::net::TcpSocket::new_v4() } else { tokio::net::TcpSocket::new_v6() }?;
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
