@@ -15,6 +15,7 @@
 //! | [`client`] | a player over real sockets |
 //! | [`game`] | what happens inside a room |
 //! | [`metrics`] | what an operator sees |
+//! | [`vectors`] | checks of recorded bytes |
 
 pub mod accounts;
 mod admin;
@@ -38,3 +39,4 @@ pub mod store;
 mod tcp;
 pub mod timers;
 mod udp;
+pub mod vectors;

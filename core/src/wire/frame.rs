@@ -10,6 +10,7 @@
 
 use alloc::borrow::Cow;
 use alloc::vec::Vec;
+use core::fmt;
 
 use miniz_oxide::deflate::compress_to_vec_zlib;
 use miniz_oxide::inflate::{TINFLStatus, decompress_to_vec_zlib_with_limit};
@@ -42,8 +43,9 @@ const ZLIB_LEVEL: u8 = 6;
 const _: () = assert!(FRAME_MAX < 1 << 24, "the length field has 24 bits");
 const _: () = assert!(DATAGRAM_MAX < COMPRESS_FROM && COMPRESS_FROM < FRAME_MAX);
 
-/// One frame, borrowed from the bytes it arrived in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One frame, borrowed from the bytes it arrived in. `Debug` shows the length of the body only, because a body may
+/// hold a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Frame<'a> {
     /// How the body stands: [`FLAG_ZLIB`], or anything else for plain.
     pub flag: u8,
@@ -51,6 +53,13 @@ pub struct Frame<'a> {
     pub cmd: u16,
     /// Body as it stands on the wire, compressed if the flag says so.
     pub body: &'a [u8],
+}
+
+impl fmt::Debug for Frame<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { flag, cmd, body } = self;
+        f.debug_struct("Frame").field("flag", flag).field("cmd", cmd).field("body_len", &body.len()).finish()
+    }
 }
 
 /// Reads the frame at the start of `buf`.

@@ -157,8 +157,7 @@ fn body<M: WireMessage>(frame: &Frame<'_>) -> Result<M, WireError> {
 }
 
 fn put<M: WireMessage>(cmd: u16, message: &M, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let mut body = Vec::new();
-    message.encode_body(&mut body);
+    let body = message.to_body();
     frame::encode_server(cmd, &body, out)
 }
 

@@ -40,8 +40,7 @@ pub fn decode_bind(datagram: &[u8]) -> Result<MsgBindTCPSession, WireError> {
 /// # Errors
 /// [`WireError::DatagramTooLong`] if the RoomServer would drop it; `out` is untouched then.
 pub fn encode_bind(message: &MsgBindTCPSession, out: &mut Vec<u8>) -> Result<(), WireError> {
-    let mut body = Vec::new();
-    message.encode_body(&mut body);
+    let body = message.to_body();
     let len = HEADER_LEN + CMD_LEN + body.len();
     if len > RECEIVED_MAX {
         return Err(WireError::DatagramTooLong { len, max: RECEIVED_MAX });
@@ -54,8 +53,7 @@ pub fn encode_bind(message: &MsgBindTCPSession, out: &mut Vec<u8>) -> Result<(),
 /// # Errors
 /// [`WireError::FrameTooLong`] if the message would not even fit a TCP frame.
 pub fn encode_scene(message: &MsgSceneUDP, out: &mut Vec<u8>) -> Result<bool, WireError> {
-    let mut body = Vec::new();
-    message.encode_body(&mut body);
+    let body = message.to_body();
     frame::encode_datagram(cmd::SCENE_UDP, &body, out)
 }
 

@@ -105,8 +105,7 @@ pub fn decode_answer(asked: Asked, body: &[u8]) -> Result<Answer, WireError> {
 const ZERO_ID: WireError = WireError::BadField { message: RetLoginMsg::SHAPE.name, field: 2 };
 
 fn one_frame<M: WireMessage>(cmd: u16, message: &M) -> Result<Vec<u8>, WireError> {
-    let mut body = Vec::new();
-    message.encode_body(&mut body);
+    let body = message.to_body();
     let mut out = Vec::new();
     frame::encode_plain(cmd, &body, &mut out)?;
     Ok(out)

@@ -26,20 +26,21 @@ use super::WireError;
 
 mod numbers;
 mod player;
+mod scene;
 mod server;
 mod wilds;
 
 pub use numbers::{ErrorCode, ServerType, cmd};
 pub use player::{RetErrorMsg, RetGateAddr, RetIntoFRoom, RetLoginMsg};
+pub use scene::{
+    BallMove, EndPlayer, MsgAddPlayer, MsgBall, MsgEndRoom, MsgPlayer, MsgPlayerBall, MsgPlayerSnap,
+    MsgRemovePlayer, MsgSceneChat, MsgSceneUDP, MsgTop,
+};
 pub use server::{
     ReqAddRoom, ReqCheckRelogin, ReqEndGame, ReqLoadConfig, ReqRemoveRoom, ReqServerLogin, ReqTSerUserNum,
     ReqUpdateRoom, ReqUpdateServer, RetServerLogin, S2SClientCmd, S2SCmd, S2STypeCmd,
 };
-pub use wilds::{
-    BallMove, ClientHeartBeat, EndPlayer, MsgAddPlayer, MsgBall, MsgBindTCPSession, MsgEndRoom, MsgLogin,
-    MsgLoginResult, MsgPlayer, MsgPlayerBall, MsgPlayerSnap, MsgRemovePlayer, MsgSceneChat, MsgSceneUDP,
-    MsgTop, RetErrorMsgCmd, RetVoiceInfo,
-};
+pub use wilds::{ClientHeartBeat, MsgBindTCPSession, MsgLogin, MsgLoginResult, RetErrorMsgCmd, RetVoiceInfo};
 
 /// What prost does not know of a message: which fields must be there and which hold text.
 #[derive(Debug)]
@@ -75,10 +76,15 @@ pub trait WireMessage: prost::Message + Default + PartialEq + fmt::Debug {
         self.encode_raw(out);
     }
 
+    /// The message as [`WireMessage::encode_body`] writes it, ready for a frame.
+    fn to_body(&self) -> Vec<u8> {
+        self.encode_to_vec()
+    }
+
     /// Appends the message as the original's Python encoder writes one whose optional fields were set only where
     /// they are neither zero nor empty.
     fn encode_minimal(&self, out: &mut Vec<u8>) {
-        let full = self.encode_to_vec();
+        let full = self.to_body();
         let mut rest = &full[..];
         // Reading back what was just written cannot fail; a failure would only end the copy early.
         while let Ok(Some(field)) = Field::next(&mut rest, Self::SHAPE) {

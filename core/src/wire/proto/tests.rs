@@ -4,9 +4,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn full<M: WireMessage>(message: &M) -> Vec<u8> {
-    let mut out = Vec::new();
-    message.encode_body(&mut out);
-    out
+    message.to_body()
 }
 
 fn minimal<M: WireMessage>(message: &M) -> Vec<u8> {
@@ -123,6 +121,9 @@ fn text_need_not_be_utf8() {
 #[test]
 fn errors_are_written_in_full() {
     let refused = RetErrorMsgCmd { ret_code: 17, ..Default::default() };
+    let mut appended = vec![9];
+    refused.encode_body(&mut appended);
+    assert_eq!(appended, [9, 0x08, 0x11, 0x10, 0x00, 0x1a, 0x00]);
     assert_eq!(full(&refused), [0x08, 0x11, 0x10, 0x00, 0x1a, 0x00]);
     assert_eq!(minimal(&refused), [0x08, 0x11]);
 }
