@@ -16,7 +16,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use crate::{gate::Gate, http::empty, peer, service::Client, shell::Shell};
+use crate::{drive::Node, gate::Gate, http::empty, peer, service::Client, shell::Shell};
 
 /// What the operator's port looks at.
 #[derive(Clone, Debug)]
@@ -83,7 +83,7 @@ impl Admin {
             "/metrics" if self.shell.is_broken() => empty(StatusCode::INTERNAL_SERVER_ERROR),
             "/metrics" => {
                 let inside = |gate: &Option<Arc<Gate>>| gate.as_ref().map_or(0, |gate| gate.inside());
-                let timers = self.shell.with_node(|node| node.timers());
+                let timers = self.shell.with_node(Node::timers);
                 self.shell.metrics().sizes(inside(&self.http), inside(&self.room), timers);
                 text(self.shell.metrics().render(), "text/plain; version=0.0.4; charset=utf-8")
             }

@@ -214,6 +214,8 @@ impl Config {
             admin_listen: any,
             database: ":memory:".into(),
             hash_cost: Cost::Test,
+            // Nobody's evening ends with it.
+            times: Times { drain: Duration::from_secs(1), ..Times::default() },
             ..Self::default()
         }
     }

@@ -338,7 +338,7 @@ impl<E: Entropy> Node<E> {
         for effect in effects.drain() {
             match effect {
                 Effect::Send { conn, msg } => self.send(conn, msg),
-                Effect::ToCenter(Message::ToCenter(msg)) => self.to_center(msg),
+                Effect::ToCenter(Message::ToCenter(msg)) => self.send_to_center(msg),
                 Effect::Ask { call, ask } => self.ask(role, call, ask),
                 Effect::Answer { to, call, answer } => match RoleId::of_asker(to) {
                     Some(asker) => {
@@ -380,7 +380,7 @@ impl<E: Entropy> Node<E> {
         }
     }
 
-    fn to_center(&mut self, mut msg: ToCenter) {
+    fn send_to_center(&mut self, mut msg: ToCenter) {
         if !self.has(RoleId::Center) {
             self.out.push(Out::ToCenter(msg));
             return;

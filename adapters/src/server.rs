@@ -405,3 +405,6 @@ fn new_server_id(entropy: &mut OsEntropy) -> ServerId {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -471,7 +471,7 @@ impl Ports {
                     let _ = waiting.send(reply);
                 }
             }
-            Out::ToPlayer { conn, msg } => self.to_player(conn, msg, current, now, metrics),
+            Out::ToPlayer { conn, msg } => self.send_to_player(conn, msg, current, now, metrics),
             Out::ToServer { conn, msg } => {
                 if let Some(peer) = self.links.get(&conn) {
                     if matches!(msg, ToServer::Registered(_)) {
@@ -542,7 +542,7 @@ impl Ports {
         None
     }
 
-    fn to_player(
+    fn send_to_player(
         &mut self,
         conn: ConnId,
         msg: ToPlayer,
