@@ -9,7 +9,7 @@ use std::{
     fmt,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use gatepass_core::{
@@ -86,6 +86,8 @@ pub struct LaneLimits {
 
 /// Play times that may wait to be written.
 const PLAYED_QUEUE: usize = 16_384;
+/// Play times are gathered this long: waking a thread for each would cost more than writing it.
+const PLAYED_GATHER: Duration = Duration::from_millis(50);
 
 /// The store with its threads.
 pub struct Lanes {
@@ -100,6 +102,8 @@ struct Lane {
     state: Mutex<LaneState>,
     ready: Condvar,
     max: usize,
+    /// How long a thread that is woken waits for more to do. Meanwhile it need not be woken again.
+    gather: Duration,
 }
 
 #[derive(Default)]
@@ -124,8 +128,8 @@ impl Lanes {
             store,
             metrics,
             inline: limits.inline,
-            passwords: Arc::new(Lane::new(limits.queue)),
-            played: Arc::new(Lane::new(PLAYED_QUEUE)),
+            passwords: Arc::new(Lane::new(limits.queue, Duration::ZERO)),
+            played: Arc::new(Lane::new(PLAYED_QUEUE, PLAYED_GATHER)),
         };
         for n in 0..limits.threads.max(1) {
             lanes.thread(&format!("password-{n}"), &lanes.passwords, StoreOp::Verify, done.clone())?;
@@ -201,8 +205,8 @@ fn timed(store: &dyn AccountsPort, metrics: &Metrics, op: StoreOp, ask: Accounts
 }
 
 impl Lane {
-    fn new(max: usize) -> Self {
-        Self { state: Mutex::default(), ready: Condvar::new(), max }
+    fn new(max: usize, gather: Duration) -> Self {
+        Self { state: Mutex::default(), ready: Condvar::new(), max, gather }
     }
 
     /// Queues a job; gives it back if the queue is full.
@@ -236,6 +240,11 @@ impl Lane {
             state.idle += 1;
             state = self.ready.wait(state).unwrap_or_else(PoisonError::into_inner);
             state.idle -= 1;
+            if !self.gather.is_zero() && !state.closed {
+                drop(state);
+                thread::sleep(self.gather);
+                state = self.lock();
+            }
         }
     }
 
