@@ -39,7 +39,7 @@ impl fmt::Display for HttpError {
             Self::Io(error) => error.fmt(f),
             Self::Closed => f.write_str("the server closed the connection without an answer"),
             Self::Malformed(what) => write!(f, "not an answer of a LoginServer: {what}"),
-            Self::Status(status) => write!(f, "HTTP status {status}"),
+            Self::Status(status) => write!(f, "HTTP status {status}: is this a LoginServer?"),
         }
     }
 }

@@ -17,16 +17,20 @@ use std::{
     time::Duration,
 };
 
-use tokio::{task::JoinSet, time::Instant};
+use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 pub use tally::Summary;
 
 use crate::client::resolve;
-use player::Player;
+use player::{Failure, Player};
 use tally::{Tally, cpu_time};
 
 /// The longest that a flow may take. One that takes longer has failed.
 const FLOW_MAX: Duration = Duration::from_secs(10);
+/// Registrations at once: hashing passwords is slow, and servers take only so many at a time.
+const REGISTRATIONS: usize = 32;
+/// A registration that a busy server refused is tried again after this time.
+const AFTER_BUSY: Duration = Duration::from_millis(50);
 /// A player whose flow failed waits this long, so that a server in trouble is not also flooded.
 const AFTER_FAILURE: Duration = Duration::from_millis(5);
 
@@ -172,20 +176,22 @@ pub async fn run(plan: Plan, mut progress: impl FnMut(Progress)) -> Result<Summa
     Ok(shared.tally.summary(&shared.plan, measured, cpu))
 }
 
-/// Registers every account, all players at once, each of them his own one after the other.
+/// Registers every account, many players at once, each of them his own one after the other.
 async fn register(
     shared: &Arc<Shared>,
     progress: &mut impl FnMut(Progress),
 ) -> Result<Vec<Player>, LoadError> {
     let total = shared.plan.accounts;
     let mut tasks = JoinSet::new();
+    let turns = Arc::new(Semaphore::new(REGISTRATIONS));
     for id in 0..shared.plan.players {
-        let shared = Arc::clone(shared);
+        let (shared, turns) = (Arc::clone(shared), Arc::clone(&turns));
         tasks.spawn(async move {
             let mut player = Player::new(&shared.plan, shared.to, id);
             for index in 0..player.accounts() {
-                let registered = tokio::time::timeout(FLOW_MAX, player.register(index)).await;
-                match registered {
+                // Never closed, so there is always a turn to wait for.
+                let _turn = turns.acquire().await;
+                match tokio::time::timeout(FLOW_MAX, register_one(&mut player, index)).await {
                     Ok(Ok(())) => shared.registered.fetch_add(1, Ordering::Relaxed),
                     Ok(Err(failure)) => return Err((player.account(index), failure.to_string())),
                     Err(_) => return Err((player.account(index), "timed out".to_owned())),
@@ -209,6 +215,15 @@ async fn register(
         progress(Progress::Registering { done: shared.registered.load(Ordering::Relaxed), total });
     }
     Ok(players)
+}
+
+async fn register_one(player: &mut Player, index: usize) -> Result<(), Failure> {
+    loop {
+        match player.register(index).await {
+            Err(failure) if failure.is_busy() => tokio::time::sleep(AFTER_BUSY).await,
+            ended => return ended,
+        }
+    }
 }
 
 /// Plays until the end of the measurement.

@@ -7,6 +7,7 @@ use std::{
 };
 
 use gatepass_core::{
+    refusal::Refusal,
     text::Endpoint,
     wire::{
         frame::{self, INFLATE_MAX},
@@ -48,6 +49,14 @@ enum Step {
     Connect,
     Entry,
     Logout,
+}
+
+impl Failure {
+    /// Whether the server only had too much to do.
+    pub(super) const fn is_busy(&self) -> bool {
+        let Why::Refused(ErrorCode(code)) = self.why else { return false };
+        code == Refusal::Busy.code() || code == Refusal::Unavailable.code()
+    }
 }
 
 impl Step {

@@ -100,7 +100,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");
-            return ExitCode::FAILURE;
+            return ExitCode::from(crate::FAILED);
         }
     };
     let players = usize::try_from(args.players).unwrap_or(usize::MAX);
@@ -181,7 +181,7 @@ fn report(summary: &Summary, json: bool) -> ExitCode {
         if summary.flows == 0 {
             eprintln!("error: no flow worked");
         }
-        ExitCode::FAILURE
+        ExitCode::from(crate::FAILED)
     }
 }
 
@@ -189,7 +189,7 @@ fn fail(error: &LoadError, server: &str) -> ExitCode {
     match error {
         LoadError::Plan(_) => {
             eprintln!("error: {error}");
-            return ExitCode::from(2);
+            return ExitCode::from(crate::USAGE);
         }
         LoadError::Unreachable(error) => {
             eprintln!("error: cannot connect to {server}: {error}");
@@ -200,5 +200,5 @@ fn fail(error: &LoadError, server: &str) -> ExitCode {
             eprintln!("hint: an account of this name with another password? --prefix chooses other names");
         }
     }
-    ExitCode::FAILURE
+    ExitCode::from(crate::FAILED)
 }

@@ -85,14 +85,14 @@ pub(crate) fn run(args: Args) -> ExitCode {
         Ok(script) => script,
         Err(mistake) => {
             eprintln!("error: {mistake}");
-            return ExitCode::from(2);
+            return ExitCode::from(crate::USAGE);
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");
-            return ExitCode::FAILURE;
+            return ExitCode::from(crate::FAILED);
         }
     };
     let good = if args.takeover {
@@ -100,7 +100,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     } else {
         runtime.block_on(once(&args, script))
     };
-    if good { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if good { ExitCode::SUCCESS } else { ExitCode::from(crate::FAILED) }
 }
 
 impl Args {
