@@ -32,6 +32,7 @@ pub mod key;
 pub mod load;
 pub mod metrics;
 pub mod peer;
+mod ports;
 pub mod server;
 pub mod service;
 pub mod shell;

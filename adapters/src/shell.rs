@@ -5,8 +5,7 @@
 //! Questions to stores are carried out after the lock is released.
 
 use std::{
-    collections::{HashMap, VecDeque},
-    net::SocketAddr,
+    collections::VecDeque,
     sync::{
         Arc, Mutex, MutexGuard,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -15,9 +14,8 @@ use std::{
 };
 
 use gatepass_core::{
-    ids::{AccountId, CallId, ConnId},
-    ledger::Fact,
-    message::{Answer, Ask, Asker, Message, Reply, Request, ToPlayer, ToServer},
+    ids::ConnId,
+    message::{Answer, Message, Reply, Request},
     role::{Event, Outage},
     wire::frame::{self, Frame},
 };
@@ -29,18 +27,16 @@ use tokio::{
 
 use crate::{
     accounts::{Job, Lanes, Outcome, Waiter},
-    codec,
     drive::{Node, OsEntropy, Out, RoleId},
-    game::{Frames, Game, Player},
+    game::Game,
     metrics::Metrics,
     peer::Peer,
+    ports::{Current, Ports},
     service::{self, Services},
 };
 
 /// Timers fired before the lock is given to somebody else.
 const TIMERS_PER_TURN: usize = 256;
-/// Kicks whose confirmation is timed.
-const KICKS_TIMED: usize = 4_096;
 
 /// The roles of a process and their connections.
 #[derive(Debug)]
@@ -66,41 +62,6 @@ struct Inner {
     asleep_until: Option<Duration>,
 }
 
-/// Where effects go.
-struct Ports {
-    requests: HashMap<ConnId, oneshot::Sender<Reply>>,
-    players: HashMap<ConnId, Arc<Peer>>,
-    links: HashMap<ConnId, Arc<Peer>>,
-    /// The link to an RCenter of another process, while it is up.
-    uplink: Option<Arc<Peer>>,
-    /// Other processes that ask services of this one.
-    askers: HashMap<u64, Arc<Peer>>,
-    services: Services,
-    game: Box<dyn Game>,
-    frames: Frames,
-    udp: Option<Arc<UdpSocket>>,
-    bound: HashMap<ConnId, SocketAddr>,
-    entering: HashMap<ConnId, Duration>,
-    kicks: HashMap<AccountId, Duration>,
-    jobs: Vec<Job>,
-    /// Questions that failed at once.
-    failed: Vec<(RoleId, CallId, Outage)>,
-    drained: bool,
-}
-
-impl std::fmt::Debug for Ports {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Ports").field("players", &self.players.len()).finish_non_exhaustive()
-    }
-}
-
-/// What the event at hand came from: its connection writes by itself, and its frame is the one to be echoed.
-#[derive(Clone, Copy, Default)]
-struct Current<'a> {
-    conn: Option<ConnId>,
-    frame: Option<Frame<'a>>,
-}
-
 /// What a shell is made of, besides its node.
 pub(crate) struct Outside {
     pub(crate) services: Services,
@@ -116,23 +77,7 @@ impl Shell {
         lanes: impl FnOnce(std::sync::Weak<Self>) -> std::io::Result<Option<Lanes>>,
     ) -> std::io::Result<Arc<Self>> {
         let Outside { services, game, metrics } = outside;
-        let ports = Ports {
-            requests: HashMap::new(),
-            players: HashMap::new(),
-            links: HashMap::new(),
-            uplink: None,
-            askers: HashMap::new(),
-            services,
-            game,
-            frames: Frames::default(),
-            udp: None,
-            bound: HashMap::new(),
-            entering: HashMap::new(),
-            kicks: HashMap::new(),
-            jobs: Vec::new(),
-            failed: Vec::new(),
-            drained: false,
-        };
+        let ports = Ports::new(services, game);
         let mut failed = Ok(());
         let shell = Arc::new_cyclic(|weak| {
             let lanes = lanes(std::sync::Weak::clone(weak)).unwrap_or_else(|error| {
@@ -443,185 +388,6 @@ impl Inner {
             for (role, call, why) in failed {
                 self.node.outage(role, call, why, now);
             }
-        }
-    }
-}
-
-impl Ports {
-    fn peers(&mut self, role: RoleId) -> &mut HashMap<ConnId, Arc<Peer>> {
-        if role == RoleId::Center { &mut self.links } else { &mut self.players }
-    }
-
-    /// Carries out one effect. The reply, if it is to the request at hand.
-    fn carry_out(
-        &mut self,
-        out: Out,
-        current: Current<'_>,
-        now: Duration,
-        metrics: &Metrics,
-    ) -> Option<Reply> {
-        match out {
-            Out::Reply { conn, reply } if current.conn == Some(conn) => {
-                self.requests.remove(&conn);
-                return Some(reply);
-            }
-            Out::Reply { conn, reply } => {
-                if let Some(waiting) = self.requests.remove(&conn) {
-                    // A client that has gone needs no answer.
-                    let _ = waiting.send(reply);
-                }
-            }
-            Out::ToPlayer { conn, msg } => self.send_to_player(conn, msg, current, now, metrics),
-            Out::ToServer { conn, msg } => {
-                if let Some(peer) = self.links.get(&conn) {
-                    if matches!(msg, ToServer::Registered(_)) {
-                        peer.set_verified(true);
-                    }
-                    peer.queue(|bytes| codec::encode_to_server(&msg, bytes));
-                    peer.wake();
-                }
-            }
-            Out::ToCenter(msg) => {
-                if let Some(peer) = &self.uplink {
-                    let key = self.services.shared_key();
-                    peer.queue(|bytes| codec::encode_to_center(&msg, key, bytes));
-                    peer.wake();
-                }
-            }
-            Out::Close { role, conn } => {
-                if role == RoleId::Room {
-                    self.entering.remove(&conn);
-                }
-                if let Some(peer) = self.peers(role).remove(&conn) {
-                    peer.close();
-                    peer.wake();
-                }
-            }
-            Out::CloseAll(role) => {
-                for (_, peer) in self.peers(role).drain() {
-                    peer.close();
-                    peer.wake();
-                }
-                self.game.emptied();
-                self.bound.clear();
-                self.entering.clear();
-            }
-            Out::Accounts { role, call, ask } => match self.services.accounts() {
-                Some(service) => {
-                    let asked = service.ask(role, call, &Ask::Accounts(ask));
-                    self.failed.extend(asked.err().map(|why| (role, call, why)));
-                }
-                None => self.jobs.push(Job { waiter: Waiter::Role(role, call), ask }),
-            },
-            Out::Ask { role, call, ask } => {
-                let asked = match self.services.of(&ask) {
-                    Some(service) => service.ask(role, call, &ask),
-                    None => Err(Outage::Down),
-                };
-                self.failed.extend(asked.err().map(|why| (role, call, why)));
-            }
-            Out::Answer { to: Asker(to), call, answer } => {
-                let (link, role) = service::split_asker(to);
-                if let Some(peer) = self.askers.get(&link) {
-                    service::send_answer(peer, role, call, Ok(answer));
-                    peer.wake();
-                }
-            }
-            Out::Bound { conn, addr, port } => {
-                let ip = std::net::Ipv6Addr::from_bits(addr.0);
-                self.bound.insert(conn, SocketAddr::new(std::net::IpAddr::V6(ip).to_canonical(), port));
-            }
-            Out::Play { conn, command } => {
-                if let Some(frame) = current.frame {
-                    self.game.frame(conn, frame.flag, command, frame.body, &mut self.frames);
-                    self.deliver(current.conn);
-                }
-            }
-            Out::Note(fact) => self.note(&fact, now, metrics),
-        }
-        None
-    }
-
-    fn send_to_player(
-        &mut self,
-        conn: ConnId,
-        msg: ToPlayer,
-        current: Current<'_>,
-        now: Duration,
-        metrics: &Metrics,
-    ) {
-        let Some(peer) = self.players.get(&conn) else { return };
-        match msg {
-            ToPlayer::Admitted { account, room, name } => {
-                peer.set_verified(true);
-                if let Some(since) = self.entering.remove(&conn) {
-                    metrics.entered(now.saturating_sub(since));
-                }
-                self.game.joined(&Player { conn, account, room, name }, now, &mut self.frames);
-                self.deliver(current.conn);
-                return;
-            }
-            ToPlayer::Echo => {
-                if let Some(frame) = current.frame {
-                    // A frame that came in fits a frame that goes out.
-                    peer.queue(|bytes| {
-                        let _ = frame.encode(bytes);
-                    });
-                }
-            }
-            ToPlayer::LoggedOut => {
-                peer.queue(codec::encode_logged_out);
-            }
-            ToPlayer::Refused(why) => {
-                peer.queue(|bytes| codec::encode_refused(why, bytes));
-            }
-        }
-        if current.conn != Some(conn) {
-            peer.wake();
-        }
-    }
-
-    /// Queues what the game has written.
-    fn deliver(&mut self, current: Option<ConnId>) {
-        let Self { frames, players, bound, udp, .. } = self;
-        frames.deliver(|conn, bytes| {
-            if let (Some(to), Some(socket)) = (bound.get(&conn), udp.as_ref())
-                && crate::udp::send_scene(socket, *to, bytes)
-            {
-                return;
-            }
-            let Some(peer) = players.get(&conn) else { return };
-            peer.queue(|queue| queue.extend_from_slice(bytes));
-            if current != Some(conn) {
-                peer.wake();
-            }
-        });
-    }
-
-    fn note(&mut self, fact: &Fact, now: Duration, metrics: &Metrics) {
-        metrics.fact(fact);
-        match fact {
-            Fact::Left { conn, .. } => {
-                self.game.left(*conn, now);
-                self.bound.remove(conn);
-                if let Some(peer) = self.players.get(conn) {
-                    peer.set_verified(false);
-                }
-            }
-            Fact::KickAsked { account } => {
-                if self.kicks.len() >= KICKS_TIMED {
-                    // Kicks that nobody confirmed.
-                    self.kicks.clear();
-                }
-                self.kicks.entry(*account).or_insert(now);
-            }
-            Fact::KickConfirmed { account } => {
-                if let Some(since) = self.kicks.remove(account) {
-                    metrics.kicked(now.saturating_sub(since));
-                }
-            }
-            Fact::Drained => self.drained = true,
-            _ => {}
         }
     }
 }
