@@ -1,2 +1,44 @@
-//! The gatepass command.
-fn main() {}
+//! The `gatepass` command: one file per subcommand.
+//!
+//! Exit codes: 0 it holds or it ended well, 1 it failed or was violated, 2 wrong usage, 3 out of bounds before a
+//! verdict.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod load;
+mod logging;
+mod login;
+mod serve;
+
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The login path of an online game: checked, simulated and served by the same state machines.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(Box<serve::Args>),
+    Login(Box<login::Args>),
+    Load(Box<load::Args>),
+}
+
+fn main() -> ExitCode {
+    match Cli::parse().command {
+        Command::Serve(args) => serve::run(*args),
+        Command::Login(args) => login::run(*args),
+        Command::Load(args) => load::run(*args),
+    }
+}
+
+/// It failed, or a property is violated.
+pub(crate) const FAILED: u8 = 1;
+/// It was called wrongly.
+pub(crate) const USAGE: u8 = 2;
