@@ -1,1 +1,4 @@
 //! A world of login roles.
+
+pub mod diagram;
+pub mod trace;
