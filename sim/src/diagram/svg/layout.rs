@@ -92,7 +92,7 @@ impl<'a> Layout<'a> {
 
         let end = top + 10;
         let feet = (rows.len() > ROWS_WITHOUT_FEET).then_some(end);
-        let verdict_top = end + feet.map_or(0, |_| HEAD + 16);
+        let verdict_top = end + feet.map_or(8, |_| HEAD + 16);
         let verdict = chart
             .violation
             .as_ref()
