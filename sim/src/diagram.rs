@@ -180,7 +180,7 @@ fn is_harmless(c: char) -> bool {
 }
 
 /// Breaks text between words into lines of at most `width` characters; a longer word has a line of its own, cut.
-fn wrap(text: &str, width: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut word: Vec<char> = word.chars().collect();
