@@ -68,6 +68,22 @@ impl Property {
         }
     }
 
+    /// What it says, in a sentence.
+    #[must_use]
+    pub const fn says(self) -> &'static str {
+        match self {
+            Self::SingleLiveSession => "at most one live session per account",
+            Self::RoomTokenSingleUse => "a room token starts at most one session",
+            Self::RoomTokenBound => "admission only at the server and for the account the token names",
+            Self::RoomTokenExpires => "no token is redeemed at or after its expiry",
+            Self::SessionExpires => "no token is issued on a session that is over",
+            Self::Authentic => "every live session stands on its account's own credential",
+            Self::NewestLoginWins => "no session ends in favour of an older login",
+            Self::UnverifiedIsMute => "an unverified connection causes nothing but its own refusal",
+            Self::Capacity => "no room holds or promises more places than it has",
+        }
+    }
+
     /// The property of this name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {

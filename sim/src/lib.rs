@@ -1,5 +1,21 @@
-//! A world of login roles.
+//! A world of login roles: nodes, network, clocks and faults, with what may happen next.
+//!
+//! The checker enumerates the choices of a [`world::World`], the simulator draws them from a seed, a replay
+//! reads them from a file. Effects of roles get their meaning in one place, [`world`].
+#![forbid(unsafe_code)]
 
+pub mod check;
+pub mod choice;
 pub mod diagram;
+pub mod flaws;
+pub mod host;
+pub mod memory;
+pub mod net;
+pub mod replay;
 pub mod report;
+pub mod scenario;
+pub mod setup;
+pub mod shared;
 pub mod trace;
+pub mod words;
+pub mod world;

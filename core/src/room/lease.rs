@@ -110,7 +110,6 @@ impl RoomServer {
 
     pub(super) fn lease_answered(
         &mut self,
-        cx: &Cx<'_>,
         call: CallId,
         answer: Result<Answer, Outage>,
         out: &mut Effects,

@@ -419,7 +419,7 @@ impl Role for RoomServer {
             Event::Fired(Timer::Announce) => self.announce(cx, out),
             Event::Fired(Timer::DrainEnd) if self.draining => self.end(out),
             Event::Answered { call, answer } if call.conn == ConnId::default() => {
-                self.lease_answered(cx, call, answer, out)
+                self.lease_answered(call, answer, out)
             }
             Event::Answered { call, answer } => self.answered(cx, call, answer, out),
             Event::Linked => self.register(cx, out),

@@ -1,0 +1,353 @@
+//! Exhaustive checking: every interleaving, every fault within its budget, every property in every step.
+//!
+//! stateright explores the worlds (depth first: it keeps eight bytes per state). When something breaks, a
+//! search of our own, level by level, finds the shortest way there: the first counterexample that an explorer
+//! meets is seldom the one a person wants to read.
+
+use std::{
+    cell::RefCell,
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use gatepass_core::properties::{Goal, Property};
+use stateright::{Checker, HasDiscoveries, Model};
+
+use crate::{
+    choice::Choice,
+    memory,
+    scenario::{Scenario, ScenarioError},
+    setup::Setup,
+    shared::fingerprint,
+    world::{Broken, Scratch, World},
+};
+
+/// Worlds of one setup as a model that can be explored.
+#[derive(Clone)]
+pub struct Worlds {
+    /// What the worlds have in common.
+    pub setup: Arc<Setup>,
+    /// Set to end an exploration: no world has a future any more.
+    pub stop: Arc<AtomicBool>,
+}
+
+impl Worlds {
+    /// The worlds of a setup.
+    #[must_use]
+    pub fn new(setup: Arc<Setup>) -> Self {
+        Self { setup, stop: Arc::default() }
+    }
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Model for Worlds {
+    type State = World;
+    type Action = Choice;
+
+    fn init_states(&self) -> Vec<World> {
+        vec![World::new(&self.setup)]
+    }
+
+    fn actions(&self, world: &World, choices: &mut Vec<Choice>) {
+        if !self.stop.load(Ordering::Relaxed) {
+            world.choices(&self.setup, choices);
+        }
+    }
+
+    fn next_state(&self, world: &World, choice: Choice) -> Option<World> {
+        let mut next = world.clone();
+        SCRATCH.with_borrow_mut(|scratch| next.apply(&self.setup, choice, scratch)).then_some(next)
+    }
+
+    fn format_action(&self, choice: &Choice) -> String {
+        choice.to_string()
+    }
+
+    fn properties(&self) -> Vec<stateright::Property<Self>> {
+        vec![stateright::Property::always("nothing is broken", |_, world: &World| world.broken().is_none())]
+    }
+
+    fn as_svg(&self, path: stateright::Path<World, Choice>) -> Option<String> {
+        let choices: Vec<Choice> = path.into_actions();
+        let trace = crate::replay::tell(&self.setup, &choices);
+        Some(crate::diagram::svg(&trace))
+    }
+}
+
+/// Where an exploration ends, finished or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Unique states.
+    pub states: u64,
+    /// Resident memory of the process in bytes.
+    pub memory: u64,
+    /// Time.
+    pub time: Duration,
+    /// Threads.
+    pub threads: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { states: 200_000_000, memory: 12 << 30, time: Duration::from_secs(600), threads: 2 }
+    }
+}
+
+/// How an exploration ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every state was seen.
+    Exhausted,
+    /// Something broke.
+    Violated,
+    /// The bound on states.
+    StateBound,
+    /// The bound on memory.
+    MemoryBound,
+    /// The bound on time.
+    TimeBound,
+}
+
+/// What is known of a property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It holds in every state.
+    Holds,
+    /// It is broken.
+    Violated,
+    /// It was not broken before the exploration ended.
+    NotViolatedWithinBounds,
+}
+
+/// A way to something broken.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// What breaks.
+    pub broken: Broken,
+    /// The choices that lead there.
+    pub choices: Vec<Choice>,
+    /// No shorter way exists.
+    pub shortest: bool,
+}
+
+/// What an exploration found.
+#[derive(Clone, Debug)]
+pub struct Report {
+    /// Name of the scenario.
+    pub scenario: String,
+    /// Its policy.
+    pub policy: String,
+    /// The flaw it was given.
+    pub flaw: Option<String>,
+    /// Unique states.
+    pub states: u64,
+    /// States generated, repeated ones included.
+    pub generated: u64,
+    /// Longest path.
+    pub depth: u64,
+    /// Time it took.
+    pub seconds: f64,
+    /// Peak resident memory of the process in bytes.
+    pub peak_memory: u64,
+    /// How it ended.
+    pub ended: Ended,
+    /// Every property with its verdict.
+    pub properties: Vec<(Property, Verdict)>,
+    /// Every goal of the scenario, and whether a run met it.
+    pub goals: Vec<(Goal, bool)>,
+    /// What broke, if something did.
+    pub violation: Option<Violation>,
+}
+
+impl Report {
+    /// Unique states per second.
+    #[must_use]
+    pub fn states_per_second(&self) -> f64 {
+        self.states as f64 / self.seconds.max(1e-9)
+    }
+
+    /// Whether everything that was claimed was proven.
+    #[must_use]
+    pub fn holds(&self) -> bool {
+        self.ended == Ended::Exhausted && self.goals.iter().all(|(_, met)| *met)
+    }
+}
+
+/// How far an exploration is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Unique states so far.
+    pub states: u64,
+    /// Longest path so far.
+    pub depth: u64,
+    /// Time so far.
+    pub elapsed: Duration,
+    /// Resident memory of the process in bytes.
+    pub memory: u64,
+}
+
+/// Explores a scenario. `progress` is called a few times a second.
+///
+/// # Errors
+/// If the scenario cannot be played.
+pub fn check(
+    scenario: Scenario,
+    bounds: Bounds,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, ScenarioError> {
+    let setup = Arc::new(Setup::new(scenario)?);
+    Ok(explore(&setup, bounds, progress))
+}
+
+/// Explores the worlds of a setup.
+pub fn explore(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Progress)) -> Report {
+    let worlds = Worlds::new(Arc::clone(setup));
+    let started = Instant::now();
+    let checker = worlds
+        .clone()
+        .checker()
+        .threads(bounds.threads.max(1))
+        .finish_when(HasDiscoveries::AnyFailures)
+        .spawn_dfs();
+    let mut ended = Ended::Exhausted;
+    let mut peak = memory::resident();
+    let mut pause = Duration::from_millis(1);
+    while !checker.is_done() {
+        std::thread::sleep(pause);
+        pause = (pause * 2).min(Duration::from_millis(100));
+        let now = Progress {
+            states: checker.unique_state_count() as u64,
+            depth: checker.max_depth() as u64,
+            elapsed: started.elapsed(),
+            memory: memory::resident(),
+        };
+        peak = peak.max(now.memory);
+        progress(now);
+        let bound = if now.states > bounds.states {
+            Some(Ended::StateBound)
+        } else if now.memory > bounds.memory {
+            Some(Ended::MemoryBound)
+        } else if now.elapsed > bounds.time {
+            Some(Ended::TimeBound)
+        } else {
+            None
+        };
+        if let Some(bound) = bound {
+            ended = bound;
+            worlds.stop.store(true, Ordering::Relaxed);
+        }
+    }
+    let seconds = started.elapsed().as_secs_f64();
+    let found = checker.discoveries().into_values().next().map(stateright::Path::into_actions);
+    let violation = found.map(|choices| {
+        ended = Ended::Violated;
+        let rest = Bounds { time: bounds.time.saturating_sub(started.elapsed()), ..bounds };
+        shortest(setup, rest, progress).unwrap_or_else(|| {
+            let broken = crate::replay::outcome(setup, &choices);
+            Violation {
+                broken: broken.unwrap_or(Broken::Invariant("the violation does not replay")),
+                choices,
+                shortest: false,
+            }
+        })
+    });
+    Report {
+        scenario: setup.scenario.name.clone(),
+        policy: setup.scenario.policy.clone(),
+        flaw: None,
+        states: checker.unique_state_count() as u64,
+        generated: checker.state_count() as u64,
+        depth: checker.max_depth() as u64,
+        seconds,
+        peak_memory: peak,
+        ended,
+        properties: verdicts(ended, violation.as_ref()),
+        goals: setup.scenario.goals.iter().map(|goal| (*goal, setup.is_met(*goal))).collect(),
+        violation,
+    }
+}
+
+fn verdicts(ended: Ended, violation: Option<&Violation>) -> Vec<(Property, Verdict)> {
+    Property::ALL
+        .into_iter()
+        .map(|property| {
+            let broken = violation.is_some_and(|it| it.broken == Broken::Property(property));
+            let verdict = match ended {
+                _ if broken => Verdict::Violated,
+                Ended::Exhausted => Verdict::Holds,
+                _ => Verdict::NotViolatedWithinBounds,
+            };
+            (property, verdict)
+        })
+        .collect()
+}
+
+/// The shortest way to something broken, by exploring one level after the other. Where several are equally
+/// short it is always the same one. Nothing if there is none within the bounds.
+pub fn shortest(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Progress)) -> Option<Violation> {
+    let started = Instant::now();
+    let mut scratch = Scratch::default();
+    let mut seen: HashMap<u64, (u64, Choice), foldhash::fast::FixedState> = HashMap::default();
+    let first = World::new(setup);
+    let root = fingerprint(&first);
+    let mut level = vec![(root, first)];
+    let mut depth = 0;
+    let mut choices = Vec::new();
+    while !level.is_empty() {
+        let mut next_level = Vec::new();
+        for (from, world) in level {
+            choices.clear();
+            world.choices(setup, &mut choices);
+            for &choice in &choices {
+                let mut next = world.clone();
+                if !next.apply(setup, choice, &mut scratch) {
+                    continue;
+                }
+                let print = fingerprint(&next);
+                if print == root || seen.contains_key(&print) {
+                    continue;
+                }
+                seen.insert(print, (from, choice));
+                if let Some(broken) = next.broken() {
+                    return Some(Violation { broken, choices: path(&seen, print, root), shortest: true });
+                }
+                next_level.push((print, next));
+            }
+        }
+        level = next_level;
+        depth += 1;
+        let now = Progress {
+            states: seen.len() as u64,
+            depth,
+            elapsed: started.elapsed(),
+            memory: memory::resident(),
+        };
+        progress(now);
+        if now.states > bounds.states || now.elapsed > bounds.time || now.memory > bounds.memory {
+            return None;
+        }
+    }
+    None
+}
+
+fn path<S: std::hash::BuildHasher>(
+    seen: &HashMap<u64, (u64, Choice), S>,
+    mut at: u64,
+    root: u64,
+) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    while at != root {
+        let Some((from, choice)) = seen.get(&at) else { break };
+        choices.push(*choice);
+        at = *from;
+    }
+    choices.reverse();
+    choices
+}

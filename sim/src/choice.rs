@@ -1,0 +1,144 @@
+//! What may happen next in a world, one thing at a time, and how a replay file writes it.
+
+use std::{fmt, str::FromStr};
+
+use crate::{host::TimerKind, net::Pick};
+
+/// One thing that may happen next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Choice {
+    /// A player begins.
+    Begin(u8),
+    /// A message arrives.
+    Deliver(Pick),
+    /// A message is lost.
+    Drop(Pick),
+    /// A message arrives, and will arrive once more.
+    Duplicate(Pick),
+    /// A timer runs out: the `nth` armed one of its kind.
+    Fire {
+        /// Whose.
+        node: u8,
+        /// Its kind.
+        kind: TimerKind,
+        /// Which of that kind.
+        nth: u8,
+    },
+    /// A node crashes.
+    Crash(u8),
+    /// A crashed node starts again.
+    Restart(u8),
+    /// The cache loses its memory.
+    LoseCache,
+    /// The link of a RoomServer to RCenter is cut.
+    Cut(u8),
+    /// A RoomServer links to RCenter again.
+    Link(u8),
+}
+
+impl fmt::Display for Choice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let pick = |f: &mut fmt::Formatter<'_>, word: &str, pick: &Pick| {
+            write!(f, "{word} {}>{} {}", pick.from, pick.to, pick.lane)?;
+            if pick.nth > 0 { write!(f, " +{}", pick.nth) } else { Ok(()) }
+        };
+        match self {
+            Self::Begin(node) => write!(f, "begin {node}"),
+            Self::Deliver(it) => pick(f, "deliver", it),
+            Self::Drop(it) => pick(f, "drop", it),
+            Self::Duplicate(it) => pick(f, "duplicate", it),
+            Self::Fire { node, kind, nth: 0 } => write!(f, "fire {node} {}", kind.name()),
+            Self::Fire { node, kind, nth } => write!(f, "fire {node} {} +{nth}", kind.name()),
+            Self::Crash(node) => write!(f, "crash {node}"),
+            Self::Restart(node) => write!(f, "restart {node}"),
+            Self::LoseCache => f.write_str("lose-cache"),
+            Self::Cut(node) => write!(f, "cut {node}"),
+            Self::Link(node) => write!(f, "link {node}"),
+        }
+    }
+}
+
+/// A line that is no choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotAChoice(pub String);
+
+impl fmt::Display for NotAChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no choice; one is written like \"deliver 0>2 1000\" or \"fire 5 retry\"", self.0)
+    }
+}
+
+impl std::error::Error for NotAChoice {}
+
+impl FromStr for Choice {
+    type Err = NotAChoice;
+
+    fn from_str(line: &str) -> Result<Self, NotAChoice> {
+        parse(line).ok_or_else(|| NotAChoice(line.to_owned()))
+    }
+}
+
+fn parse(line: &str) -> Option<Choice> {
+    let mut words = line.split_whitespace();
+    let verb = words.next()?;
+    let choice = match verb {
+        "lose-cache" => Choice::LoseCache,
+        "begin" => Choice::Begin(words.next()?.parse().ok()?),
+        "crash" => Choice::Crash(words.next()?.parse().ok()?),
+        "restart" => Choice::Restart(words.next()?.parse().ok()?),
+        "cut" => Choice::Cut(words.next()?.parse().ok()?),
+        "link" => Choice::Link(words.next()?.parse().ok()?),
+        "fire" => {
+            let node = words.next()?.parse().ok()?;
+            let name = words.next()?;
+            let kind = TimerKind::ALL.into_iter().find(|kind| kind.name() == name)?;
+            Choice::Fire { node, kind, nth: nth(words.next())? }
+        }
+        "deliver" | "drop" | "duplicate" => {
+            let (from, to) = words.next()?.split_once('>')?;
+            let lane = words.next()?.parse().ok()?;
+            let nth = nth(words.next())?;
+            let pick = Pick { from: from.parse().ok()?, to: to.parse().ok()?, lane, nth };
+            match verb {
+                "deliver" => Choice::Deliver(pick),
+                "drop" => Choice::Drop(pick),
+                _ => Choice::Duplicate(pick),
+            }
+        }
+        _ => return None,
+    };
+    words.next().is_none().then_some(choice)
+}
+
+fn nth(word: Option<&str>) -> Option<u8> {
+    word.map_or(Some(0), |word| word.strip_prefix('+')?.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_form_reads_back() {
+        let pick = Pick { from: 0, to: 5, lane: 1002, nth: 0 };
+        let choices = [
+            Choice::Begin(1),
+            Choice::Deliver(pick),
+            Choice::Drop(Pick { nth: 2, ..pick }),
+            Choice::Duplicate(pick),
+            Choice::Fire { node: 3, kind: TimerKind::ServerLease, nth: 0 },
+            Choice::Fire { node: 3, kind: TimerKind::TokenEnd, nth: 1 },
+            Choice::Crash(6),
+            Choice::Restart(6),
+            Choice::LoseCache,
+            Choice::Cut(6),
+            Choice::Link(6),
+        ];
+        for choice in choices {
+            assert_eq!(choice.to_string().parse(), Ok(choice));
+        }
+        for line in ["", "deliver", "deliver 0>x 1", "fire 1 nothing", "begin 1 2", "fire 1 retry 2"] {
+            assert!(line.parse::<Choice>().is_err(), "{line:?}");
+        }
+    }
+}

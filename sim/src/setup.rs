@@ -1,0 +1,269 @@
+//! A scenario made ready: settings, the table of nodes, and who knows which credential. It does not change
+//! while a world runs.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use gatepass_core::{
+    accounts::Accounts,
+    cache::Cache,
+    client::{Client, Script},
+    ids::{AccountId, Addr, ConnId, Generation, ServerId},
+    limits::Capacity,
+    login::LoginServer,
+    message::{Ask, Credentials},
+    policy::Policy,
+    properties::Goal,
+    rcenter::RCenter,
+    role::Settings,
+    room::RoomServer,
+    text::{Endpoint, Name, Password, bounded, nickname},
+};
+
+use crate::{
+    host::{Host, HostRole, TimerKind},
+    net::LinkKind,
+    scenario::{Faults, Player, Scenario, ScenarioError},
+};
+
+/// Connections one player may open in a world; names of connections are built on it.
+pub(crate) const CONNS_PER_PLAYER: u64 = 1000;
+/// Names of links between RoomServers and RCenter start here.
+pub(crate) const FIRST_LINK: u64 = 1_000_000;
+
+/// Everything about a world that does not change.
+#[derive(Debug)]
+pub struct Setup {
+    /// The scenario it was made from.
+    pub scenario: Scenario,
+    /// What roles look at.
+    pub settings: Settings,
+    /// Node names, in order.
+    pub names: Vec<String>,
+    /// How often each kind of timer may run out.
+    pub fires: [u8; TimerKind::ALL.len()],
+    slow: [bool; LinkKind::ALL.len()],
+    players: usize,
+    /// Per player, the account whose credential he knows.
+    knows: Vec<Option<AccountId>>,
+    goals: AtomicU32,
+}
+
+impl Setup {
+    /// Makes a scenario ready.
+    ///
+    /// # Errors
+    /// If the scenario cannot be played.
+    pub fn new(scenario: Scenario) -> Result<Self, ScenarioError> {
+        scenario.validate()?;
+        let policy = scenario.policy()?;
+        Ok(Self::with_policy(scenario, policy))
+    }
+
+    /// The same under another policy: a flaw.
+    #[must_use]
+    pub fn with_policy(scenario: Scenario, policy: Policy) -> Self {
+        let capacity = Capacity { room: scenario.room_capacity, server: 10_000 };
+        let settings = Settings { policy, capacity, ..Settings::default() };
+        let mut names: Vec<String> = (1..=scenario.players.len()).map(|n| format!("player-{n}")).collect();
+        names.extend(["login", "accounts", "cache", "rcenter"].map(String::from));
+        names.extend((1..=scenario.servers).map(|n| format!("room-{n}")));
+        let mut fires = [0; TimerKind::ALL.len()];
+        for (kind, count) in &scenario.timers {
+            fires[*kind as usize] = *count;
+        }
+        let mut slow = [false; LinkKind::ALL.len()];
+        for kind in &scenario.slow {
+            slow[*kind as usize] = true;
+        }
+        let ids = account_ids(&scenario.players);
+        let knows = scenario
+            .players
+            .iter()
+            .map(|player| ids.iter().find(|(name, _)| *name == player.account && !player.wrong_password))
+            .map(|found| found.map(|(_, id)| *id))
+            .collect();
+        let players = scenario.players.len();
+        Self { scenario, settings, names, fires, slow, players, knows, goals: AtomicU32::new(0) }
+    }
+
+    /// Fault budgets.
+    #[must_use]
+    pub const fn faults(&self) -> Faults {
+        self.scenario.faults
+    }
+
+    /// How many nodes there are.
+    #[must_use]
+    pub fn nodes(&self) -> usize {
+        self.names.len()
+    }
+
+    /// How many players there are; they are the first nodes.
+    #[must_use]
+    pub const fn players(&self) -> usize {
+        self.players
+    }
+
+    pub(crate) const fn login(&self) -> usize {
+        self.players
+    }
+    pub(crate) const fn accounts(&self) -> usize {
+        self.players + 1
+    }
+    pub(crate) const fn cache(&self) -> usize {
+        self.players + 2
+    }
+    pub(crate) const fn center(&self) -> usize {
+        self.players + 3
+    }
+    pub(crate) const fn first_room(&self) -> usize {
+        self.players + 4
+    }
+
+    pub(crate) const fn service(&self, ask: &Ask) -> usize {
+        match ask {
+            Ask::Cache(_) => self.cache(),
+            Ask::Accounts(_) => self.accounts(),
+            Ask::Center(_) => self.center(),
+        }
+    }
+
+    /// The player who opened this connection.
+    pub(crate) const fn player_of(&self, conn: ConnId) -> Option<usize> {
+        let player = (conn.0 / CONNS_PER_PLAYER) as usize;
+        if conn.0 < FIRST_LINK && player >= 1 && player <= self.players { Some(player - 1) } else { None }
+    }
+
+    /// The account whose credential this player knows.
+    #[must_use]
+    pub fn knows(&self, player: usize) -> Option<AccountId> {
+        self.knows.get(player).copied().flatten()
+    }
+
+    /// Whether messages between these two nodes take time.
+    pub(crate) const fn is_slow(&self, from: usize, to: usize) -> bool {
+        match self.link_kind(from, to) {
+            Some(kind) => self.slow[kind as usize],
+            None => false,
+        }
+    }
+
+    const fn link_kind(&self, from: usize, to: usize) -> Option<LinkKind> {
+        let (low, high) = if from < to { (from, to) } else { (to, from) };
+        if low < self.players {
+            return Some(if high == self.login() { LinkKind::PlayerLogin } else { LinkKind::PlayerRoom });
+        }
+        let room = high >= self.first_room();
+        if low == self.login() {
+            return match high - self.players {
+                1 => Some(LinkKind::LoginAccounts),
+                2 => Some(LinkKind::LoginCache),
+                3 => Some(LinkKind::LoginCenter),
+                _ => None,
+            };
+        }
+        match low - self.players {
+            1 if room => Some(LinkKind::RoomAccounts),
+            2 if room => Some(LinkKind::RoomCache),
+            3 if room => Some(LinkKind::RoomCenter),
+            _ => None,
+        }
+    }
+
+    /// Notes that a goal was met in some run of this setup.
+    pub(crate) fn meet(&self, goal: Goal) {
+        let bit = 1 << goal as u32;
+        if self.goals.load(Ordering::Relaxed) & bit == 0 {
+            self.goals.fetch_or(bit, Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a goal was met in some run of this setup.
+    #[must_use]
+    pub fn is_met(&self, goal: Goal) -> bool {
+        self.goals.load(Ordering::Relaxed) & (1 << goal as u32) != 0
+    }
+
+    /// The nodes before anything happened.
+    pub(crate) fn hosts(&self) -> Vec<Host> {
+        let mut hosts: Vec<Host> = (0..self.players).map(|n| Host::new(self.player(n))).collect();
+        hosts.push(Host::new(HostRole::Login(LoginServer::new())));
+        hosts.push(Host::new(HostRole::Accounts(self.account_store())));
+        hosts.push(Host::new(HostRole::Cache(Cache::new(Generation(1), false))));
+        hosts.push(Host::new(HostRole::Center(RCenter::new())));
+        hosts.extend((0..self.scenario.servers).map(|n| Host::new(self.room(usize::from(n), 0))));
+        hosts
+    }
+
+    /// A life of a RoomServer.
+    pub(crate) fn room(&self, room: usize, life: u8) -> HostRole {
+        HostRole::Room(RoomServer::new(server_id(room, life), endpoint(room)))
+    }
+
+    /// The node of the RoomServer at this address.
+    pub(crate) fn room_at(&self, address: &Endpoint) -> Option<usize> {
+        (0..usize::from(self.scenario.servers))
+            .find(|room| endpoint(*room) == *address)
+            .map(|room| self.first_room() + room)
+    }
+
+    fn account_store(&self) -> Accounts {
+        let mut store = Accounts::new();
+        let mut existing: Vec<&str> =
+            self.scenario.players.iter().filter(|p| !p.register).map(|p| p.account.as_str()).collect();
+        existing.sort_unstable();
+        existing.dedup();
+        for account in existing {
+            store.create(name(account), None, password(account));
+        }
+        store
+    }
+
+    fn player(&self, n: usize) -> HostRole {
+        let player = &self.scenario.players[n];
+        let password = if player.wrong_password { password("a guess") } else { password(&player.account) };
+        let name = name(&player.account);
+        let credentials = if player.register {
+            Credentials::Register { name, password }
+        } else {
+            Credentials::Password { name, password }
+        };
+        let script = Script {
+            credentials,
+            addr: Addr(n as u128 + 1),
+            scene: 0,
+            name: nickname(""),
+            heartbeats: player.heartbeats,
+            retries: player.retries,
+            cheat: player.cheat.map(Into::into),
+        };
+        HostRole::Player(Client::new(script, ConnId((n as u64 + 1) * CONNS_PER_PLAYER)))
+    }
+}
+
+/// The id of a life of a RoomServer.
+pub(crate) fn server_id(room: usize, life: u8) -> ServerId {
+    ServerId((room as u64 + 1) * 100 + u64::from(life))
+}
+
+fn endpoint(room: usize) -> Endpoint {
+    bounded(&format!("room-{}", room + 1)).unwrap_or_default()
+}
+
+fn name(account: &str) -> Name {
+    bounded(account).unwrap_or_default()
+}
+
+fn password(account: &str) -> Password {
+    let mut text = format!("password of {account}");
+    text.truncate(48);
+    Password::new(&text).unwrap_or_else(Password::empty)
+}
+
+/// Ids in the order in which the store gives them: existing accounts by name, then those that register.
+fn account_ids(players: &[Player]) -> Vec<(String, AccountId)> {
+    let mut names: Vec<(bool, &str)> = players.iter().map(|p| (p.register, p.account.as_str())).collect();
+    names.sort_unstable();
+    names.dedup_by_key(|(_, name)| *name);
+    names.iter().enumerate().map(|(n, (_, name))| ((*name).to_owned(), AccountId(n as u64 + 1))).collect()
+}
