@@ -1,1 +1,3 @@
 //! tokio servers around the login roles.
+
+pub mod vectors;

@@ -23,3 +23,4 @@ pub mod refusal;
 pub mod role;
 pub mod room;
 pub mod text;
+pub mod wire;

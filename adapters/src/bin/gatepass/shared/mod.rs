@@ -1,0 +1,38 @@
+//! What the commands that play scenarios have in common.
+
+pub(crate) mod counterexample;
+pub(crate) mod pick;
+pub(crate) mod progress;
+
+use std::process::ExitCode;
+
+/// Exit code of a mistake on the command line, or in a file that it names.
+pub(crate) const USAGE: u8 = 2;
+
+/// Says what is wrong with the command line.
+pub(crate) fn usage(why: impl std::fmt::Display) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(USAGE)
+}
+
+/// Prints a result for programs.
+pub(crate) fn print_json(result: &impl serde::Serialize) -> Result<(), String> {
+    let text = serde_json::to_string_pretty(result).map_err(|error| error.to_string())?;
+    println!("{text}");
+    Ok(())
+}
+
+/// A line in the default manner of the shell: quoted if it must be.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// As many threads as the machine runs at once.
+pub(crate) fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
