@@ -14,7 +14,7 @@ mod svg;
 mod text;
 
 pub use mermaid::mermaid;
-pub use steps::steps;
+pub use steps::{steps, told};
 pub use svg::svg;
 pub use text::text;
 
@@ -180,7 +180,8 @@ fn is_harmless(c: char) -> bool {
 }
 
 /// Breaks text between words into lines of at most `width` characters; a longer word has a line of its own, cut.
-pub(crate) fn wrap(text: &str, width: usize) -> Vec<String> {
+#[must_use]
+pub fn wrap(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split(' ') {
         let mut word: Vec<char> = word.chars().collect();

@@ -7,6 +7,7 @@
 pub mod check;
 pub mod choice;
 pub mod diagram;
+pub mod explore;
 pub mod flaws;
 pub mod host;
 pub mod memory;

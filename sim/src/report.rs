@@ -5,7 +5,10 @@
 
 use std::{fmt::Write, time::Duration};
 
+use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
+
+use crate::check;
 
 mod run;
 
@@ -29,7 +32,7 @@ pub struct ScenarioReport {
     /// Steps taken, those to states already visited included.
     pub generated: u64,
     /// Choices on the longest way to a state.
-    pub depth: u32,
+    pub depth: u64,
     /// How long it took.
     pub seconds: f64,
     /// States visited per second.
@@ -86,6 +89,18 @@ pub enum Ended {
     TimeBound,
 }
 
+impl From<check::Ended> for Ended {
+    fn from(ended: check::Ended) -> Self {
+        match ended {
+            check::Ended::Exhausted => Self::Exhausted,
+            check::Ended::Violated => Self::Violated,
+            check::Ended::StateBound => Self::StateBound,
+            check::Ended::MemoryBound => Self::MemoryBound,
+            check::Ended::TimeBound => Self::TimeBound,
+        }
+    }
+}
+
 /// What became of something that must always be true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Always {
@@ -105,6 +120,16 @@ pub enum AlwaysVerdict {
     Violated,
     /// True in the states visited; there are more.
     NotViolatedWithinBounds,
+}
+
+impl From<check::Verdict> for AlwaysVerdict {
+    fn from(verdict: check::Verdict) -> Self {
+        match verdict {
+            check::Verdict::Holds => Self::Holds,
+            check::Verdict::Violated => Self::Violated,
+            check::Verdict::NotViolatedWithinBounds => Self::NotViolatedWithinBounds,
+        }
+    }
 }
 
 /// What became of something that must happen in some run.
@@ -134,6 +159,35 @@ pub struct Violation {
 }
 
 impl ScenarioReport {
+    /// What a check found; where to look at a violation is for the caller to add.
+    #[must_use]
+    pub fn new(report: &check::Report, violation: Option<Violation>) -> Self {
+        let always = |(property, verdict): &(Property, check::Verdict)| Always {
+            property: property.name().to_owned(),
+            verdict: (*verdict).into(),
+        };
+        let sometimes = |(goal, met): &(Goal, bool)| Sometimes { goal: goal.name().to_owned(), met: *met };
+        let always: Vec<Always> = report.properties.iter().map(always).collect();
+        let sometimes: Vec<Sometimes> = report.goals.iter().map(sometimes).collect();
+        let ended = report.ended.into();
+        Self {
+            scenario: report.scenario.clone(),
+            policy: report.policy.clone(),
+            flaw: report.flaw.clone(),
+            verdict: Self::judge(ended, &always, &sometimes),
+            ended,
+            states: report.states,
+            generated: report.generated,
+            depth: report.depth,
+            seconds: report.seconds,
+            states_per_second: report.states_per_second(),
+            peak_memory_bytes: report.peak_memory,
+            always,
+            sometimes,
+            violation,
+        }
+    }
+
     /// The verdict that follows from the rest.
     #[must_use]
     pub fn judge(ended: Ended, always: &[Always], sometimes: &[Sometimes]) -> Verdict {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use super::{clean, wrap};
-use crate::trace::{Happening, Trace};
+use crate::trace::{Happening, Trace, TraceStep};
 
 /// The steps of a trace as a numbered list, at most `width` columns wide, and the violation as its last line.
 #[must_use]
@@ -11,9 +11,7 @@ pub fn steps(trace: &Trace, width: usize) -> String {
     let digits = trace.steps.len().to_string().len();
     let indent = digits + 2;
     let mut out = String::new();
-    for (index, step) in trace.steps.iter().enumerate() {
-        let told: Vec<String> = step.happenings.iter().map(|happening| tell(trace, happening)).collect();
-        let line = if told.is_empty() { clean(&step.choice) } else { told.join("; ") };
+    for (index, line) in told(trace).into_iter().enumerate() {
         let number = format!("{:>digits$}.", index + 1);
         write_item(&mut out, &number, &line, indent, width);
     }
@@ -22,6 +20,16 @@ pub fn steps(trace: &Trace, width: usize) -> String {
         write_item(&mut out, &format!("{:>digits$} ", "✗"), &line, indent, width);
     }
     out
+}
+
+/// Each step in one line, without its number.
+#[must_use]
+pub fn told(trace: &Trace) -> Vec<String> {
+    let step = |step: &TraceStep| {
+        let told: Vec<String> = step.happenings.iter().map(|happening| tell(trace, happening)).collect();
+        if told.is_empty() { clean(&step.choice) } else { told.join("; ") }
+    };
+    trace.steps.iter().map(step).collect()
 }
 
 fn tell(trace: &Trace, happening: &Happening) -> String {

@@ -1,13 +1,9 @@
 //! `gatepass explore`: a scenario step by step in a browser.
 
-use std::{
-    net::{SocketAddr, TcpListener},
-    process::ExitCode,
-};
+use std::{net::SocketAddr, process::ExitCode};
 
 use clap::Args;
-use gatepass_sim::check::Worlds;
-use stateright::{Checker, Model};
+use gatepass_sim::explore;
 
 use crate::shared::{pick::Pick, usage};
 
@@ -44,12 +40,10 @@ pub(crate) fn run(args: &ExploreArgs) -> ExitCode {
         Err(why) => return usage(why),
     };
     let Some(setup) = setup else { return usage("there is no scenario to explore") };
-    // The explorer gives up without a word if it cannot listen.
-    if let Err(error) = TcpListener::bind(args.listen) {
-        return usage(format_args!("cannot listen on {}: {error}", args.listen));
-    }
     println!("{}: {}", setup.scenario.name, setup.scenario.about);
     println!("Open http://{}/ in a browser; Ctrl-C ends it.", args.listen);
-    Worlds::new(setup).checker().serve(args.listen);
-    ExitCode::SUCCESS
+    match explore::serve(setup, args.listen) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => usage(format_args!("cannot listen on {}: {error}", args.listen)),
+    }
 }

@@ -92,8 +92,12 @@ mod tests {
 
     #[test]
     fn a_scenario_cannot_name_a_place() {
-        let cases =
-            [("../../etc/passwd", "------etc-passwd"), ("lost-kick", "lost-kick"), ("a b\0", "a-b-"), ("", "unnamed")];
+        let cases = [
+            ("../../etc/passwd", "------etc-passwd"),
+            ("lost-kick", "lost-kick"),
+            ("a b\0", "a-b-"),
+            ("", "unnamed"),
+        ];
         for (name, expected) in cases {
             assert_eq!(file_name(name), expected);
         }
