@@ -30,7 +30,8 @@ impl RunReport {
         Self { verdict, states, seconds, scenarios }
     }
 
-    /// As a summary for people: the whole, then every property and every goal with where it was seen.
+    /// As a summary for people: the whole, then every property and every goal with where it was seen. The table
+    /// of a single scenario says all of the latter.
     #[must_use]
     pub fn summary(&self) -> String {
         let mut out = String::new();
@@ -38,8 +39,10 @@ impl RunReport {
         let scenarios = counted(self.scenarios.len(), "scenario");
         let _ =
             writeln!(out, "{scenarios}, {states} states, {}: {}", duration(self.seconds), self.conclusion());
-        self.table(&mut out, "always", self.properties());
-        self.table(&mut out, "sometimes", self.goals());
+        if self.scenarios.len() > 1 {
+            self.table(&mut out, "always", self.properties());
+            self.table(&mut out, "sometimes", self.goals());
+        }
         out
     }
 

@@ -132,8 +132,7 @@ fn check(args: &CheckArgs, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Sc
             println!("There may be a shorter way; a bound ended the search for it.\n");
         }
         println!("{}", found.text());
-        println!("Written: {}", written.files().join(", "));
-        println!("Replay:  {}\n", written.command());
+        println!("{}", written.text());
     }
     Ok(told)
 }

@@ -73,6 +73,11 @@ impl Written {
         format!("gatepass replay {}", quoted(&self.replay.to_string_lossy()))
     }
 
+    /// For people: what was written, and what to do with it.
+    pub(crate) fn text(&self) -> String {
+        format!("Written: {}\nReplay:  {}\n", self.files().join("\n         "), self.command())
+    }
+
     /// Their names.
     pub(crate) fn files(&self) -> Vec<String> {
         [&self.replay, &self.mermaid, &self.svg].map(|path| path.to_string_lossy().into_owned()).to_vec()
