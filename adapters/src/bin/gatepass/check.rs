@@ -11,7 +11,7 @@ use gatepass_sim::{
 };
 
 use crate::shared::{
-    all_threads, counterexample::Counterexample, pick::Pick, print_json, progress::Line, usage,
+    all_threads, counterexample::Counterexample, pick::Pick, progress::Line, say, say_json, usage,
 };
 
 const EXAMPLES: &str = "\
@@ -71,7 +71,7 @@ impl CheckArgs {
 
 pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     if let Some(list) = args.pick.list() {
-        println!("{list}");
+        say(list);
         return ExitCode::SUCCESS;
     }
     let picked = match args.pick.setups() {
@@ -88,11 +88,11 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
     }
     let run = RunReport::of(reports);
     if args.json {
-        if let Err(why) = print_json(&run) {
+        if let Err(why) = say_json(&run) {
             return usage(why);
         }
     } else {
-        println!("{}", run.summary().trim_end());
+        say(run.summary().trim_end());
     }
     if let Some(flaw) = picked.flaw {
         judge_flaw(flaw, &run, args.json);
@@ -118,7 +118,7 @@ fn check(args: &CheckArgs, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Sc
     let Some(violation) = &report.violation else {
         let report = ScenarioReport::new(&report, None);
         if !args.json {
-            println!("{}", report.table());
+            say(report.table());
         }
         return Ok(report);
     };
@@ -127,12 +127,12 @@ fn check(args: &CheckArgs, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Sc
         found.write(&args.out).map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
     let told = ScenarioReport::new(&report, Some(found.violation(Some(&written))));
     if !args.json {
-        println!("{}", told.table());
+        say(told.table());
         if !violation.shortest {
-            println!("There may be a shorter way; a bound ended the search for it.\n");
+            say(format_args!("There may be a shorter way; a bound ended the search for it.\n"));
         }
-        println!("{}", found.text());
-        println!("{}", written.text());
+        say(found.text());
+        say(written.text());
     }
     Ok(told)
 }
@@ -170,5 +170,9 @@ fn judge_flaw(flaw: &Flaw, run: &RunReport, json: bool) {
         format!("FLAW {name} WAS NOT FOUND: {made_for} holds although {}.", flaw.about)
     };
     // Not on standard output, if that is for a program.
-    if json { eprintln!("{said}") } else { println!("\n{said}") }
+    if json {
+        eprintln!("{said}");
+    } else {
+        say(format_args!("\n{said}"));
+    }
 }

@@ -5,7 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Args;
 use gatepass_sim::explore;
 
-use crate::shared::{pick::Pick, usage};
+use crate::shared::{pick::Pick, say, usage};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,7 +32,7 @@ pub(crate) struct ExploreArgs {
 
 pub(crate) fn run(args: &ExploreArgs) -> ExitCode {
     if let Some(list) = args.pick.list() {
-        println!("{list}");
+        say(list);
         return ExitCode::SUCCESS;
     }
     let setup = match args.pick.setups() {
@@ -40,9 +40,9 @@ pub(crate) fn run(args: &ExploreArgs) -> ExitCode {
         Err(why) => return usage(why),
     };
     let Some(setup) = setup else { return usage("there is no scenario to explore") };
-    println!("{}: {}", setup.scenario.name, setup.scenario.about);
-    println!("Open http://{}/ in a browser; Ctrl-C ends it.", args.listen);
-    match explore::serve(setup, args.listen) {
+    let about = format!("{}: {}", setup.scenario.name, setup.scenario.about);
+    let ready = || say(format_args!("{about}\nOpen http://{}/ in a browser; Ctrl-C ends it.", args.listen));
+    match explore::serve(setup, args.listen, ready) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => usage(format_args!("cannot listen on {}: {error}", args.listen)),
     }

@@ -10,7 +10,7 @@ use gatepass_sim::{
 };
 use serde::Serialize;
 
-use crate::shared::{print_json, usage};
+use crate::shared::{say, say_json, usage};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -107,14 +107,14 @@ fn print(args: &ReplayArgs, replay: &Replay, trace: &Trace) -> Result<(), String
         return match &args.out {
             Some(path) => fs::write(path, drawn).map_err(|error| format!("{}: {error}", path.display())),
             None => {
-                print!("{drawn}");
+                say(drawn.trim_end());
                 Ok(())
             }
         };
     }
     let violated = trace.violation.as_ref().map(|(property, _)| &property[..]);
     if args.json {
-        return print_json(&Replayed {
+        return say_json(&Replayed {
             scenario: &replay.scenario.name,
             policy: &replay.scenario.policy,
             expected: replay.violates.as_deref(),
@@ -123,11 +123,11 @@ fn print(args: &ReplayArgs, replay: &Replay, trace: &Trace) -> Result<(), String
             trace,
         });
     }
-    println!("{} ({}): {}\n", replay.scenario.name, replay.scenario.policy, replay.scenario.about);
-    println!("{}", diagram::steps(trace, TERMINAL_WIDTH));
-    println!("{}", diagram::text(trace, TERMINAL_WIDTH));
+    say(format_args!("{} ({}): {}\n", replay.scenario.name, replay.scenario.policy, replay.scenario.about));
+    say(diagram::steps(trace, TERMINAL_WIDTH));
+    say(diagram::text(trace, TERMINAL_WIDTH));
     if violated.is_none() {
-        println!("No property is violated in these {} steps.", trace.steps.len());
+        say(format_args!("No property is violated in these {} steps.", trace.steps.len()));
     }
     Ok(())
 }

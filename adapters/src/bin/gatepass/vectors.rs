@@ -5,7 +5,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 use clap::Args;
 use gatepass_adapters::vectors;
 
-use crate::shared::usage;
+use crate::shared::{say, usage};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -41,12 +41,12 @@ pub(crate) fn run(args: &VectorsArgs) -> ExitCode {
             Err(error) => return usage(format_args!("{name}: {error}")),
         };
         for failure in &report.failed {
-            println!("{name}: {}: {}", failure.name, failure.reason);
+            say(format_args!("{name}: {}: {}", failure.name, failure.reason));
         }
-        println!("{name}: {} passed, {} failed", report.passed, report.failed.len());
+        say(format_args!("{name}: {} passed, {} failed", report.passed, report.failed.len()));
         passed += report.passed;
         failed += report.failed.len();
     }
-    println!("{passed} passed, {failed} failed");
+    say(format_args!("{passed} passed, {failed} failed"));
     ExitCode::from(u8::from(failed > 0 || passed == 0))
 }

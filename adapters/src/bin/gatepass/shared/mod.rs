@@ -4,21 +4,30 @@ pub(crate) mod counterexample;
 pub(crate) mod pick;
 pub(crate) mod progress;
 
-use std::process::ExitCode;
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
 
 /// Exit code of a mistake on the command line, or in a file that it names.
 pub(crate) const USAGE: u8 = 2;
 
 /// Says what is wrong with the command line.
-pub(crate) fn usage(why: impl std::fmt::Display) -> ExitCode {
+pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
     eprintln!("error: {why}");
     ExitCode::from(USAGE)
 }
 
+/// Prints a line of a result. A reader that has seen enough, such as `head`, is no reason to stop: the exit code
+/// still tells the verdict.
+pub(crate) fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
 /// Prints a result for programs.
-pub(crate) fn print_json(result: &impl serde::Serialize) -> Result<(), String> {
-    let text = serde_json::to_string_pretty(result).map_err(|error| error.to_string())?;
-    println!("{text}");
+pub(crate) fn say_json(result: &impl serde::Serialize) -> Result<(), String> {
+    say(serde_json::to_string_pretty(result).map_err(|error| error.to_string())?);
     Ok(())
 }
 
