@@ -1,6 +1,6 @@
 //! A [`Trace`] drawn: for the terminal, as Mermaid for documents, as SVG for everything else.
 //!
-//! All forms show the same [`Chart`]: a lane for each node to which something happens, a row for each thing
+//! All forms show the same chart: a lane for each node to which something happens, a row for each thing
 //! that happens, and at the end the property that the last step broke. Nothing here knows what a message means;
 //! labels are text from outside and are escaped for the form they go into.
 

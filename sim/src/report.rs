@@ -37,7 +37,7 @@ pub struct ScenarioReport {
     pub seconds: f64,
     /// States visited per second.
     pub states_per_second: f64,
-    /// Most memory that the process ever had.
+    /// Most memory that the process held meanwhile.
     pub peak_memory_bytes: u64,
     /// What must always be true.
     pub always: Vec<Always>,

@@ -74,7 +74,7 @@ fn the_names_in_json_are_stable() {
 fn the_worst_scenario_decides() {
     let verdict = |reports: &[ScenarioReport]| RunReport::of(reports.to_vec()).verdict;
     let [holds, bound, unmet, violated] = &run()[..] else { panic!("there are four") };
-    assert_eq!(verdict(&[holds.clone()]).exit_code(), 0);
+    assert_eq!(verdict(std::slice::from_ref(holds)).exit_code(), 0);
     assert_eq!(verdict(&[holds.clone(), bound.clone()]).exit_code(), 3);
     assert_eq!(verdict(&[bound.clone(), unmet.clone()]), Verdict::GoalNotMet);
     assert_eq!(verdict(&[unmet.clone(), violated.clone(), holds.clone()]), Verdict::Violated);

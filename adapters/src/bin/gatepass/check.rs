@@ -16,7 +16,7 @@ use crate::shared::{
 
 const EXAMPLES: &str = "\
 Examples:
-  gatepass check                                            all shipped scenarios by the strict rules
+  gatepass check                                            all shipped scenarios
   gatepass check --scenario takeover-remote --policy mope   what the original servers do
   gatepass check --scenario my-idea.toml --max-seconds 60   a scenario of your own
   gatepass check --flaw kick-by-account                     that a left-out rule is missed
