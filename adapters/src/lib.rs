@@ -1,3 +1,43 @@
 //! tokio servers around the login roles.
+//!
+//! An adapter owns sockets, clocks, randomness and storage; it turns bytes into events and carries out effects.
+//! It decides nothing about who may log in: that is [`gatepass_core`]'s.
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`server`], [`config`] | a whole server, started and ended |
+//! | [`http`] | the LoginServer's front |
+//! | [`drive`], [`timers`] | the roles of one process with their timers, without sockets |
+//! | [`shell`] | the same behind a lock, with tables of connections |
+//! | [`gate`], [`peer`] | limits before parsing; reading, queueing and closing |
+//! | [`accounts`], [`store`] | the account store and its threads |
+//! | [`service`] | questions to services of other processes |
+//! | [`client`] | a player over real sockets |
+//! | [`game`] | what happens inside a room |
+//! | [`metrics`] | what an operator sees |
+//! | [`vectors`] | checks of recorded bytes |
 
+pub mod accounts;
+mod admin;
+mod center;
+pub mod client;
+mod codec;
+pub mod config;
+pub mod drive;
+pub mod game;
+pub mod gate;
+pub mod http;
+pub mod key;
+#[cfg(feature = "cli")]
+pub mod load;
+pub mod metrics;
+pub mod peer;
+mod ports;
+pub mod server;
+pub mod service;
+pub mod shell;
+pub mod store;
+mod tcp;
+pub mod timers;
+mod udp;
 pub mod vectors;

@@ -11,7 +11,7 @@ use crate::{
     ledger::Fact,
     message::{AccountsAnswer, AccountsAsk, Answer, Ask, Credentials, Question},
     refusal::Refusal,
-    role::{Cx, Effect, Effects, Event, Role, Step, Why},
+    role::{Cx, Effects, Event, Role, Step, Why},
     text::{Device, Name, Password},
 };
 
@@ -89,6 +89,9 @@ impl Accounts {
             return AccountsAnswer::Refused(Refusal::Malformed);
         }
         let Some(id) = self.by_name(&name) else {
+            if register && is_guest_name(&name) {
+                return AccountsAnswer::Refused(Refusal::NameTaken);
+            }
             if !register {
                 return AccountsAnswer::Refused(Refusal::WrongCredentials);
             }
@@ -140,7 +143,7 @@ impl Role for Accounts {
             return Step::Ignored(Why::Unexpected);
         };
         let answer = Answer::Accounts(self.answer(cx, ask, out));
-        out.push(Effect::Answer { to: from, call, answer });
+        out.answer(from, call, answer);
         Step::Advanced
     }
 }
@@ -149,6 +152,13 @@ impl Role for Accounts {
 #[must_use]
 pub fn well_formed(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control)
+}
+
+/// Whether a name is kept for guests: nobody may register it, or a guest would find its name taken.
+#[must_use]
+pub fn is_guest_name(name: &str) -> bool {
+    name.strip_prefix("guest")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
 }
 
 /// The name of a guest account: `guest` and its id.

@@ -13,7 +13,7 @@ use crate::{
     message::{Answer, Ask, CacheAnswer, CacheAsk, Grant, Place, Question},
     policy::Handover,
     refusal::Refusal,
-    role::{Command, Cx, Effect, Effects, Event, Role, Step, Timer, Why},
+    role::{Command, Cx, Effects, Event, Role, Step, Timer, Why},
 };
 
 /// The cache's memory. Only `generation` survives a loss of it.
@@ -128,6 +128,10 @@ impl Cache {
         key: SessionKey,
         out: &mut Effects,
     ) -> CacheAnswer {
+        // The same question once more.
+        if self.sessions.get(&key) == Some(&account) {
+            return CacheAnswer::Done;
+        }
         if cx.settings.policy.one_session {
             self.end_session_of(account, out);
         }
@@ -186,6 +190,10 @@ impl Cache {
             && let Some((key, place)) = self.unspent(account, session)
         {
             return CacheAnswer::Issued { key, place };
+        }
+        // Keys are random and new: this one is asked for once more, after it was spent.
+        if self.tokens.contains_key(&key) {
+            return CacheAnswer::Refused(Refusal::TokenUsed);
         }
         let seq = self.draw();
         let record = self.accounts.entry(account).or_default();
@@ -385,7 +393,7 @@ impl Role for Cache {
         match event {
             Event::Asked(Question { from, call, ask: Ask::Cache(ask) }) => {
                 let answer = Answer::Cache(self.asked(cx, ask, out));
-                out.push(Effect::Answer { to: from, call, answer });
+                out.answer(from, call, answer);
                 Step::Advanced
             }
             Event::Command(Command::Start) if self.in_grace => {

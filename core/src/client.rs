@@ -126,6 +126,20 @@ impl Client {
         }
     }
 
+    /// Whether anything that comes on this connection can still matter to him.
+    #[must_use]
+    pub fn listens(&self, conn: ConnId) -> bool {
+        match self.phase {
+            Phase::Idle | Phase::Done(_) => false,
+            Phase::LoggingIn(own)
+            | Phase::AskingRoom(own)
+            | Phase::Connecting(own)
+            | Phase::Entering(own)
+            | Phase::Live(own)
+            | Phase::Leaving(own) => own == conn,
+        }
+    }
+
     fn next_conn(&mut self) -> ConnId {
         self.conns += 1;
         ConnId(self.first_conn + self.conns - 1)

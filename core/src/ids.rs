@@ -62,8 +62,22 @@ pub struct CallId {
     /// The connection or request on whose behalf the question is asked; [`ConnId::default`] for the
     /// role's own business.
     pub conn: ConnId,
-    /// Counts up on that connection.
+    /// Counts up on that connection. 0 is a question whose answer nobody waits for: there is none.
     pub number: u32,
+}
+
+impl CallId {
+    /// A question on behalf of this connection whose answer nobody waits for.
+    #[must_use]
+    pub const fn unanswered(conn: ConnId) -> Self {
+        Self { conn, number: 0 }
+    }
+
+    /// Whether an answer is wanted.
+    #[must_use]
+    pub const fn wants_answer(self) -> bool {
+        self.number != 0
+    }
 }
 
 /// A number that only grows, over cache losses too: the generation leads.

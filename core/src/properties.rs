@@ -34,7 +34,9 @@ pub enum Property {
     NewestLoginWins,
     /// Before verification a connection causes nothing but the check of its token, its own refusal and close.
     UnverifiedIsMute,
-    /// No room holds more players than its capacity, and RCenter promises no more, seats counted.
+    /// No room holds more players than its capacity, and RCenter promises no place in a room that it knows to
+    /// be full, seats counted. (After a restart it does not know the seats of its former life: then the
+    /// RoomServer refuses who does not fit.)
     Capacity,
 }
 

@@ -36,6 +36,8 @@ struct Server {
     players: u32,
     seats: u32,
     draining: bool,
+    /// It has announced all its rooms.
+    ready: bool,
     rooms: BTreeMap<RoomId, Room>,
 }
 
@@ -63,7 +65,7 @@ impl Server {
     }
 
     fn has_room(&self, enforced: bool) -> bool {
-        !self.draining && self.id.is_some() && (!enforced || self.taken() < self.capacity)
+        self.ready && !self.draining && self.id.is_some() && (!enforced || self.taken() < self.capacity)
     }
 }
 
@@ -128,6 +130,7 @@ impl RCenter {
             players: 0,
             seats: 0,
             draining: false,
+            ready: false,
             rooms: BTreeMap::new(),
         };
         self.links.insert(conn, Some(entry));
@@ -276,12 +279,13 @@ impl RCenter {
         }
         match msg {
             ToCenter::Register { .. } => {}
-            // Counted room by room; a server of the original kind reports only this total.
             ToCenter::Load { players, .. } => {
-                if let Some(server) = self.server(conn)
-                    && server.id.is_none()
-                {
-                    server.players = players;
+                if let Some(server) = self.server(conn) {
+                    server.ready = true;
+                    // Counted room by room; a server of the original kind reports only this total.
+                    if server.id.is_none() {
+                        server.players = players;
+                    }
                 }
             }
             ToCenter::Room { room, players, joined } => self.report(conn, room, players, joined, out),
@@ -339,7 +343,7 @@ impl Role for RCenter {
             Event::Fired(Timer::Seat(account)) if self.free_seat(account) => Step::Advanced,
             Event::Asked(Question { from, call, ask: Ask::Center(CenterAsk::Place { account, scene }) }) => {
                 let answer = Answer::Center(self.place(cx, account, scene, out));
-                out.push(Effect::Answer { to: from, call, answer });
+                out.answer(from, call, answer);
                 Step::Advanced
             }
             Event::Lost(_) | Event::Fired(Timer::LinkUnverified(_) | Timer::Seat(_)) => {

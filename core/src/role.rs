@@ -307,6 +307,13 @@ impl Effects {
         self.push(Effect::Disarm(timer));
     }
 
+    /// Answers a question, if an answer is wanted.
+    pub fn answer(&mut self, to: Asker, call: CallId, answer: Answer) {
+        if call.wants_answer() {
+            self.push(Effect::Answer { to, call, answer });
+        }
+    }
+
     /// Notes a fact.
     pub fn note(&mut self, fact: Fact) {
         self.push(Effect::Note(fact));

@@ -52,6 +52,15 @@ pub enum Body {
     Answered(CallId, Answer),
 }
 
+impl Packet {
+    /// Whether it is a question to a service. Those go over one connection that is never resumed, so they
+    /// come late or never, but not twice: whoever asks again asks a new question.
+    #[must_use]
+    pub const fn is_question(&self) -> bool {
+        matches!(self.body, Body::Asked(_))
+    }
+}
+
 impl Body {
     /// The event it is for its receiver.
     #[must_use]
@@ -85,13 +94,15 @@ pub enum LinkKind {
     RoomAccounts,
     /// RoomServer and cache.
     RoomCache,
-    /// RoomServer and RCenter.
+    /// RoomServer and RCenter: registration and kicks.
     RoomCenter,
+    /// RoomServer to RCenter: how many players are in which room.
+    RoomReports,
 }
 
 impl LinkKind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::PlayerLogin,
         Self::PlayerRoom,
         Self::LoginAccounts,
@@ -100,6 +111,7 @@ impl LinkKind {
         Self::RoomAccounts,
         Self::RoomCache,
         Self::RoomCenter,
+        Self::RoomReports,
     ];
 }
 

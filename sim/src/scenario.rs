@@ -218,13 +218,14 @@ impl Scenario {
     /// If a shipped scenario does not read: a test reads them all.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
-        const SHIPPED: [&str; 10] = [
+        const SHIPPED: [&str; 11] = [
             include_str!("scenarios/login.toml"),
             include_str!("scenarios/takeover-local.toml"),
             include_str!("scenarios/takeover-remote.toml"),
             include_str!("scenarios/expiry.toml"),
             include_str!("scenarios/crash-owner.toml"),
             include_str!("scenarios/lost-kick.toml"),
+            include_str!("scenarios/duplicates.toml"),
             include_str!("scenarios/cache-loss.toml"),
             include_str!("scenarios/retry.toml"),
             include_str!("scenarios/full-room.toml"),

@@ -10,7 +10,7 @@ use gatepass_core::{
     ids::{AccountId, Addr, ConnId, Generation, ServerId},
     limits::Capacity,
     login::LoginServer,
-    message::{Ask, Credentials},
+    message::{Ask, Credentials, Message, ToCenter},
     policy::Policy,
     properties::Goal,
     rcenter::RCenter,
@@ -21,7 +21,7 @@ use gatepass_core::{
 
 use crate::{
     host::{Host, HostRole, TimerKind},
-    net::LinkKind,
+    net::{Body, LinkKind},
     scenario::{Faults, Player, Scenario, ScenarioError},
 };
 
@@ -141,7 +141,10 @@ impl Setup {
     }
 
     /// Whether messages between these two nodes take time.
-    pub(crate) const fn is_slow(&self, from: usize, to: usize) -> bool {
+    pub(crate) const fn is_slow(&self, from: usize, to: usize, body: &Body) -> bool {
+        if let Body::Message(_, Message::ToCenter(ToCenter::Room { .. } | ToCenter::Load { .. })) = body {
+            return self.slow[LinkKind::RoomReports as usize];
+        }
         match self.link_kind(from, to) {
             Some(kind) => self.slow[kind as usize],
             None => false,
@@ -168,6 +171,11 @@ impl Setup {
             3 if room => Some(LinkKind::RoomCenter),
             _ => None,
         }
+    }
+
+    /// Whether two players want the same.
+    pub(crate) fn are_alike(&self, one: usize, other: usize) -> bool {
+        self.scenario.players[one] == self.scenario.players[other]
     }
 
     /// Notes that a goal was met in some run of this setup.

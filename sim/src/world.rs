@@ -9,7 +9,7 @@ use gatepass_core::{
     ids::{AccountId, ConnId, Generation, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Asker, Message, Question, ToCenter, ToPlayer, ToServer},
+    message::{Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToPlayer, ToServer},
     properties::{Goal, Property},
     rcenter::RCenter,
     refusal::Refusal,
@@ -157,7 +157,10 @@ impl World {
             return;
         }
         for node in 0..setup.players() {
-            if self.waiting & (1 << node) != 0 {
+            // Players who want the same and have not begun are interchangeable: the first of them begins.
+            let same_earlier =
+                (0..node).any(|other| self.waiting & (1 << other) != 0 && setup.are_alike(other, node));
+            if self.waiting & (1 << node) != 0 && !same_earlier {
                 choices.push(Choice::Begin(node as u8));
             }
         }
@@ -166,7 +169,7 @@ impl World {
             let pick = net.pick(at);
             if pick.nth == 0 {
                 choices.push(Choice::Deliver(pick));
-                if self.faults.duplicate > 0 {
+                if self.faults.duplicate > 0 && !net.packets[at].get().is_question() {
                     choices.push(Choice::Duplicate(pick));
                 }
             } else if self.faults.reorder > 0 {
@@ -271,12 +274,15 @@ impl World {
                 if pick.nth > 0 && !spend(&mut self.faults.reorder) {
                     return false;
                 }
-                self.deliver(pick, scratch)
+                self.deliver(pick, scratch) && {
+                    self.deliver_close(setup, pick, scratch);
+                    true
+                }
             }
             Choice::Drop(pick) => self.faults.drop > 0 && self.drop(pick, scratch),
             Choice::Duplicate(pick) => {
                 let Some(at) = self.net.get().find(pick) else { return false };
-                if !spend(&mut self.faults.duplicate) {
+                if self.net.get().packets[at].get().is_question() || !spend(&mut self.faults.duplicate) {
                     return false;
                 }
                 let copy = self.net.get().packets[at].clone();
@@ -331,6 +337,20 @@ impl World {
             scratch.queue.push_back((to, packet.body.clone().event()));
         }
         true
+    }
+
+    /// The end of a connection comes to a player together with what was last sent on it: he cannot do anything
+    /// in between that its other end would notice.
+    fn deliver_close(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) {
+        if usize::from(pick.to) >= setup.players() {
+            return;
+        }
+        let next = Pick { nth: 0, ..pick };
+        if let Some(at) = self.net.get().find(next)
+            && matches!(self.net.get().packets[at].get().body, Body::Closed(_))
+        {
+            self.deliver(next, scratch);
+        }
     }
 
     fn drop(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
@@ -526,12 +546,18 @@ impl World {
         {
             self.broken = Some(Broken::Property(Property::UnverifiedIsMute));
         }
+        let promised = effects.as_slice().iter().find_map(|effect| match effect {
+            Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
+            _ => None,
+        });
         for effect in effects.drain() {
             self.perform(setup, node, effect, scratch);
         }
         scratch.effects = effects;
         if let HostRole::Center(center) = &self.hosts[node].get().role
-            && center.rooms().any(|(_, capacity, taken)| taken > u32::from(capacity))
+            && center
+                .rooms()
+                .any(|(room, capacity, taken)| promised == Some(room) && taken > u32::from(capacity))
         {
             self.broken.get_or_insert(Broken::Property(Property::Capacity));
         }
@@ -613,7 +639,14 @@ impl World {
         body: Body,
         scratch: &mut Scratch,
     ) {
-        if setup.is_slow(from, to) {
+        // What comes on a connection that a player has given up can never matter again.
+        if let HostRole::Player(player) = &self.hosts[to].get().role
+            && let Body::Message(conn, _) | Body::Closed(conn) = &body
+            && !player.listens(*conn)
+        {
+            return;
+        }
+        if setup.is_slow(from, to, &body) {
             let packet = Packet { from: from as u8, to: to as u8, lane, life, body };
             self.net.edit().packets.push(Shared::new(packet));
             return;

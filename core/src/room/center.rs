@@ -2,7 +2,7 @@
 
 use core::ops::Bound;
 
-use super::{Phase, RoomServer, advanced};
+use super::{Link, Phase, RoomServer, advanced};
 use crate::{
     ids::{AccountId, ConnId, RoomId, Seq},
     ledger::Ended,
@@ -14,7 +14,12 @@ use crate::{
 };
 
 impl RoomServer {
-    pub(super) fn register(&self, cx: &Cx<'_>, out: &mut Effects) -> Step {
+    /// Registers over a new link, once there is a lease: players who are sent here must be let in.
+    pub(super) fn register(&mut self, cx: &Cx<'_>, out: &mut Effects) {
+        if self.link != Link::Up || !self.lease.held(cx) {
+            return;
+        }
+        self.link = Link::Registering;
         let capacity = &cx.settings.capacity;
         let register = ToCenter::Register {
             trusted: true,
@@ -24,17 +29,13 @@ impl RoomServer {
             capacity: capacity.server,
         };
         out.push(Effect::ToCenter(Message::ToCenter(register)));
-        Step::Advanced
     }
 
-    pub(super) fn from_center(&mut self, cx: &Cx<'_>, msg: ToServer, out: &mut Effects) -> Step {
+    pub(super) fn told_by_center(&mut self, cx: &Cx<'_>, msg: ToServer, out: &mut Effects) -> Step {
         match msg {
             ToServer::Registered(_) => {
-                self.linked = true;
+                self.link = Link::Registered;
                 self.announced = None;
-                let players = u32::try_from(self.players()).unwrap_or(u32::MAX);
-                let rooms = u32::try_from(self.rooms.len()).unwrap_or(u32::MAX);
-                out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Load { rooms, players })));
                 if self.draining {
                     out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Draining)));
                 }
@@ -73,7 +74,12 @@ impl RoomServer {
         if rest.next().is_some() {
             self.announced = last;
             out.arm(Timer::Announce, cx.settings.times.retry);
+            return;
         }
+        // The load comes last: with it RCenter knows everything and may send players.
+        let players = u32::try_from(self.players()).unwrap_or(u32::MAX);
+        let rooms = u32::try_from(self.rooms.len()).unwrap_or(u32::MAX);
+        out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Load { rooms, players })));
     }
 
     /// Another server wants an account that belongs to this one.
@@ -135,7 +141,10 @@ impl RoomServer {
         });
         match waiting {
             Some(conn) if !cx.settings.policy.confirmation_is_hint => self.trust(cx, conn, out),
-            Some(conn) => self.retry(cx, conn, out),
+            Some(conn) => {
+                self.ask_cache(cx, conn, out);
+                Step::Advanced
+            }
             None => Step::Ignored(Why::Stale),
         }
     }

@@ -81,7 +81,7 @@ impl RoomServer {
     }
 
     /// Redeems the connection's token, for the first time or again.
-    fn ask_cache(&mut self, cx: &Cx<'_>, conn: ConnId, out: &mut Effects) {
+    pub(super) fn ask_cache(&mut self, cx: &Cx<'_>, conn: ConnId, out: &mut Effects) {
         let (server, generation) = (self.id, self.lease.generation());
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let Some(key) = state.key else { return };
@@ -191,11 +191,16 @@ impl RoomServer {
         match answer {
             CacheAnswer::Granted(grant) => self.granted(cx, conn, grant, out),
             CacheAnswer::Owned { account, seq, room, owner, version } => {
-                if let Some(state) = self.conns.get_mut(&conn) {
-                    state.phase = Phase::Waiting { account, seq, room, owner, version };
-                    state.waited = true;
+                let Some(state) = self.conns.get_mut(&conn) else { return Step::Ignored(Why::Stale) };
+                let phase = Phase::Waiting { account, seq, room, owner, version };
+                let known = state.phase == phase;
+                state.phase = phase;
+                state.waited = true;
+                // An owner that was asked already is asked again when it is time to, not at once: else two
+                // servers could keep each other busy while a release is on its way.
+                if !known {
+                    self.ask_kick(conn, out);
                 }
-                self.ask_kick(conn, out);
                 Step::Advanced
             }
             CacheAnswer::Refused(why) => {
@@ -312,7 +317,7 @@ impl RoomServer {
         out.send(conn, Message::ToPlayer(ToPlayer::Admitted { account, room, name }));
         let players = self.rooms.get(&room).copied().unwrap_or(0);
         self.report(room, players, Some(account), out);
-        let call = CallId { conn, number: 0 };
+        let call = CallId::unanswered(conn);
         out.push(Effect::Ask { call, ask: Ask::Accounts(AccountsAsk::Played { account }) });
     }
 }

@@ -110,6 +110,7 @@ impl RoomServer {
 
     pub(super) fn lease_answered(
         &mut self,
+        cx: &Cx<'_>,
         call: CallId,
         answer: Result<Answer, Outage>,
         out: &mut Effects,
@@ -119,7 +120,7 @@ impl RoomServer {
         }
         match answer {
             Ok(Answer::Cache(CacheAnswer::Renewed { generation })) if self.lease.pending => {
-                self.renewed(generation, out)
+                self.renewed(cx, generation, out)
             }
             Ok(Answer::Cache(CacheAnswer::Reasserted { account, version }))
                 if self.lease.is_reasserting() =>
@@ -145,7 +146,7 @@ impl RoomServer {
         }
     }
 
-    fn renewed(&mut self, generation: Generation, out: &mut Effects) -> Step {
+    fn renewed(&mut self, cx: &Cx<'_>, generation: Generation, out: &mut Effects) -> Step {
         let number = self.lease.sent;
         self.lease.pending = false;
         let lost = generation != self.lease.generation;
@@ -156,6 +157,7 @@ impl RoomServer {
         } else {
             self.lease.adopt(number, out);
         }
+        self.register(cx, out);
         Step::Advanced
     }
 

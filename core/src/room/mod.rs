@@ -37,10 +37,20 @@ pub struct RoomServer {
     lease: Lease,
     /// The newest version it has released. A grant that is not newer was overtaken by that release.
     released: Version,
-    linked: bool,
+    link: Link,
     draining: bool,
     /// Where the announcement of rooms over a new link goes on.
     announced: Option<RoomId>,
+}
+
+/// The link to RCenter.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Link {
+    Down,
+    /// Up, but without a lease there is nothing to offer yet.
+    Up,
+    Registering,
+    Registered,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -117,7 +127,7 @@ impl RoomServer {
             rooms: BTreeMap::new(),
             lease: Lease::default(),
             released: Version::default(),
-            linked: false,
+            link: Link::Down,
             draining: false,
             announced: None,
         }
@@ -167,7 +177,7 @@ impl RoomServer {
     /// Whether the link to RCenter is registered.
     #[must_use]
     pub const fn is_linked(&self) -> bool {
-        self.linked
+        matches!(self.link, Link::Registered)
     }
 
     fn opened(&mut self, cx: &Cx<'_>, conn: ConnId, addr: Addr, out: &mut Effects) -> Step {
@@ -335,7 +345,7 @@ impl RoomServer {
         self.released = self.released.max(version);
         let ask = CacheAsk::Release { account, server: self.id, version };
         // Nothing depends on the answer: a lost release is repeated when somebody is in the way of it.
-        out.push(Effect::Ask { call: CallId { conn, number: 0 }, ask: Ask::Cache(ask) });
+        out.push(Effect::Ask { call: CallId::unanswered(conn), ask: Ask::Cache(ask) });
     }
 
     fn free_place(&mut self, room: RoomId, out: &mut Effects) {
@@ -349,7 +359,7 @@ impl RoomServer {
     }
 
     fn report(&self, room: RoomId, players: u16, joined: Option<AccountId>, out: &mut Effects) {
-        if self.linked {
+        if self.is_linked() {
             out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Room { room, players, joined })));
         }
     }
@@ -359,7 +369,7 @@ impl RoomServer {
             return Step::Ignored(Why::Stale);
         }
         self.draining = true;
-        if self.linked {
+        if self.is_linked() {
             out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Draining)));
         }
         if self.held.is_empty() {
@@ -374,7 +384,7 @@ impl RoomServer {
         self.clear(out);
         self.lease.end(out);
         out.disarm(Timer::Renew);
-        let call = CallId { conn: ConnId::default(), number: 0 };
+        let call = CallId::unanswered(ConnId::default());
         out.push(Effect::Ask { call, ask: Ask::Cache(CacheAsk::Resign { server: self.id }) });
         out.note(Fact::Drained);
         Step::Advanced
@@ -419,18 +429,22 @@ impl Role for RoomServer {
             Event::Fired(Timer::Announce) => self.announce(cx, out),
             Event::Fired(Timer::DrainEnd) if self.draining => self.end(out),
             Event::Answered { call, answer } if call.conn == ConnId::default() => {
-                self.lease_answered(call, answer, out)
+                self.lease_answered(cx, call, answer, out)
             }
             Event::Answered { call, answer } => self.answered(cx, call, answer, out),
-            Event::Linked => self.register(cx, out),
+            Event::Linked => {
+                self.link = Link::Up;
+                self.register(cx, out);
+                Step::Advanced
+            }
             Event::Unlinked => {
-                let was = core::mem::take(&mut self.linked);
+                let was = core::mem::replace(&mut self.link, Link::Down) != Link::Down;
                 if self.announced.take().is_some() {
                     out.disarm(Timer::Announce);
                 }
                 advanced(was)
             }
-            Event::FromCenter(Message::ToServer(msg)) => self.from_center(cx, msg, out),
+            Event::FromCenter(Message::ToServer(msg)) => self.told_by_center(cx, msg, out),
             Event::Fired(Timer::Idle(_) | Timer::DrainEnd) => Step::Ignored(Why::Stale),
             _ => Step::Ignored(Why::Unexpected),
         }
@@ -438,10 +452,10 @@ impl Role for RoomServer {
 
     fn check(&self) -> Result<(), &'static str> {
         for (conn, state) in &self.conns {
-            if let Phase::Live(entry) = state.phase {
-                if self.held.get(&entry.account).and_then(|held| held.live) != Some(*conn) {
-                    return Err("every live session is its account's live session");
-                }
+            if let Phase::Live(entry) = state.phase
+                && self.held.get(&entry.account).and_then(|held| held.live) != Some(*conn)
+            {
+                return Err("every live session is its account's live session");
             }
         }
         let placed = |phase: &Phase| matches!(phase, Phase::Live(_) | Phase::LookingUp(_));

@@ -2,7 +2,6 @@
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
-use clap::Args;
 use gatepass_sim::{
     check::{Bounds, Progress, explore},
     flaws::Flaw,
@@ -28,14 +27,14 @@ Exit code: 0 if all holds in every state and every goal was met; 1 if a property
 met; 2 for a mistake on the command line; 3 if a bound ended the check before there was a verdict.";
 
 /// Check scenarios exhaustively: every interleaving, every fault, every property
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(
     long_about = "Check scenarios exhaustively: the roles that `serve` runs are taken through every \
                   interleaving of their messages, timers and faults, and every property is checked at every \
                   step. Where it ends without a violation, there is none in that scenario.",
     after_help = EXAMPLES
 )]
-pub(crate) struct CheckArgs {
+pub(crate) struct Args {
     #[command(flatten)]
     pick: Pick,
     /// End a scenario after this many different states
@@ -58,7 +57,7 @@ pub(crate) struct CheckArgs {
     json: bool,
 }
 
-impl CheckArgs {
+impl Args {
     fn bounds(&self) -> Bounds {
         Bounds {
             states: self.max_states,
@@ -69,7 +68,7 @@ impl CheckArgs {
     }
 }
 
-pub(crate) fn run(args: &CheckArgs) -> ExitCode {
+pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(list) = args.pick.list() {
         say(list);
         return ExitCode::SUCCESS;
@@ -101,7 +100,7 @@ pub(crate) fn run(args: &CheckArgs) -> ExitCode {
 }
 
 /// Checks one scenario and, for people, prints what it found at once.
-fn check(args: &CheckArgs, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<ScenarioReport, String> {
+fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<ScenarioReport, String> {
     let mut report = {
         let mut line = Line::new(&setup.scenario.name);
         let mut last = Duration::ZERO;

@@ -2,7 +2,6 @@
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use clap::Args;
 use gatepass_sim::explore;
 
 use crate::shared::{pick::Pick, say, usage};
@@ -16,13 +15,13 @@ Then open the address it prints. Each choice shows the sequence diagram of the w
 is the first shipped one. Ends with Ctrl-C. Exit code: 2 if the address is taken or a name is unknown.";
 
 /// Walk through a scenario in a browser, choice by choice
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(
     long_about = "Walk through a scenario in a browser: at each state choose what happens next, and see the \
                   state and the sequence diagram that come of it.",
     after_help = EXAMPLES
 )]
-pub(crate) struct ExploreArgs {
+pub(crate) struct Args {
     #[command(flatten)]
     pick: Pick,
     /// Address to serve on
@@ -30,7 +29,7 @@ pub(crate) struct ExploreArgs {
     listen: SocketAddr,
 }
 
-pub(crate) fn run(args: &ExploreArgs) -> ExitCode {
+pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(list) = args.pick.list() {
         say(list);
         return ExitCode::SUCCESS;

@@ -1,33 +1,42 @@
-//! The gatepass command.
-
-mod check;
-mod explore;
-mod replay;
-mod shared;
-mod vectors;
+//! The `gatepass` command: one file per subcommand.
+//!
+//! Exit codes: 0 it holds or it ended well, 1 it failed or was violated, 2 wrong usage, 3 out of bounds before a
+//! verdict.
 
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-// Exploring a scenario is mostly making and dropping small things.
+mod check;
+mod explore;
+mod load;
+mod logging;
+mod login;
+mod replay;
+mod serve;
+mod shared;
+mod vectors;
+
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The login path of an online game: checked, simulated and served by the same state machines.
-#[derive(Parser, Debug)]
-#[command(name = "gatepass", version)]
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
 
-#[derive(Subcommand, Debug)]
+#[derive(Debug, Subcommand)]
 enum Command {
-    Check(check::CheckArgs),
-    Replay(replay::ReplayArgs),
-    Explore(explore::ExploreArgs),
-    Vectors(vectors::VectorsArgs),
+    Check(Box<check::Args>),
+    Replay(Box<replay::Args>),
+    Explore(Box<explore::Args>),
+    Serve(Box<serve::Args>),
+    Login(Box<login::Args>),
+    Load(Box<load::Args>),
+    Vectors(Box<vectors::Args>),
 }
 
 fn main() -> ExitCode {
@@ -35,6 +44,14 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Explore(args) => explore::run(&args),
+        Command::Serve(args) => serve::run(*args),
+        Command::Login(args) => login::run(*args),
+        Command::Load(args) => load::run(*args),
         Command::Vectors(args) => vectors::run(&args),
     }
 }
+
+/// It failed, or a property is violated.
+pub(crate) const FAILED: u8 = 1;
+/// It was called wrongly.
+pub(crate) const USAGE: u8 = 2;

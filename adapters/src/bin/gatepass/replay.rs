@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use clap::{Args, ValueEnum};
+use clap::ValueEnum;
 use gatepass_sim::{
     diagram::{self, Form, TERMINAL_WIDTH},
     replay::Replay,
@@ -22,13 +22,13 @@ Exit code: 0 if the run ends without a violation, 1 if it ends in one, 2 if the 
 choice in it is not possible where it is made.";
 
 /// Replay a recorded run and tell what happens
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(
     long_about = "Replay a recorded run: the choices of a counterexample or a failing simulation, or some that \
                   somebody wrote down, are made again one by one. The same file gives the same run everywhere.",
     after_help = EXAMPLES
 )]
-pub(crate) struct ReplayArgs {
+pub(crate) struct Args {
     /// Replay file, as `check` and `simulate` write it
     #[arg(value_name = "FILE")]
     file: PathBuf,
@@ -78,7 +78,7 @@ struct Replayed<'a> {
     trace: &'a Trace,
 }
 
-pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
+pub(crate) fn run(args: &Args) -> ExitCode {
     let name = args.file.display();
     let replay = match fs::read_to_string(&args.file) {
         Ok(text) => Replay::from_toml(&text),
@@ -101,7 +101,7 @@ pub(crate) fn run(args: &ReplayArgs) -> ExitCode {
     ExitCode::from(u8::from(violated.is_some()))
 }
 
-fn print(args: &ReplayArgs, replay: &Replay, trace: &Trace) -> Result<(), String> {
+fn print(args: &Args, replay: &Replay, trace: &Trace) -> Result<(), String> {
     if let Some(form) = args.diagram {
         let drawn = Form::from(form).draw(trace);
         return match &args.out {

@@ -2,7 +2,6 @@
 
 use std::{fs, path::PathBuf, process::ExitCode};
 
-use clap::Args;
 use gatepass_adapters::vectors;
 
 use crate::shared::{say, usage};
@@ -16,19 +15,19 @@ last line is the total.
 Exit code: 0 if all vectors of all files hold, 1 if one fails or there is none, 2 if a file cannot be read.";
 
 /// Check files of test vectors against the wire formats
-#[derive(Args, Clone, Debug)]
+#[derive(clap::Args, Clone, Debug)]
 #[command(
     long_about = "Check files of test vectors against the wire formats: each vector is made again from its \
                   input, or read back, and compared with the bytes that the original system made.",
     after_help = EXAMPLES
 )]
-pub(crate) struct VectorsArgs {
+pub(crate) struct Args {
     /// Files of vectors: JSON lists
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 }
 
-pub(crate) fn run(args: &VectorsArgs) -> ExitCode {
+pub(crate) fn run(args: &Args) -> ExitCode {
     let (mut passed, mut failed) = (0, 0);
     for path in &args.files {
         let name = path.display();

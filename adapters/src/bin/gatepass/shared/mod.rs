@@ -10,13 +10,10 @@ use std::{
     process::ExitCode,
 };
 
-/// Exit code of a mistake on the command line, or in a file that it names.
-pub(crate) const USAGE: u8 = 2;
-
-/// Says what is wrong with the command line.
+/// Says what is wrong with the command line, or with a file that it names.
 pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
     eprintln!("error: {why}");
-    ExitCode::from(USAGE)
+    ExitCode::from(crate::USAGE)
 }
 
 /// Prints a line of a result. A reader that has seen enough, such as `head`, is no reason to stop: the exit code

@@ -1,0 +1,267 @@
+//! `gatepass login`: one player from login to logout, step by step.
+
+mod takeover;
+
+use std::{process::ExitCode, time::Duration};
+
+use gatepass_adapters::client::{Dial, Moment, Options, Trouble, What, play};
+use gatepass_core::{
+    client::{Outcome, Script},
+    ids::Addr,
+    limits::Times,
+    message::Credentials,
+    refusal::Refusal,
+    role::Settings,
+    text::{Password, bounded, nickname},
+    wire::proto::ErrorCode,
+};
+use serde_json::{Value, json};
+
+/// The account of whoever names none.
+const DEMO: (&str, &str) = ("demo", "demo-password");
+
+const EXAMPLES: &str = "\
+Examples:
+  gatepass login                                   a demo account on this machine's server
+  gatepass login --account ann --password s3cret --register
+  gatepass login --guest 4730d114e32c13359a112ce6cc17eebbd2073944
+  gatepass login --stay                            until Ctrl-C, then log out
+  gatepass login --takeover --times 200            is a replaced client always told?
+
+Exit code: 0 if everything went as it should, 1 if not, 2 for a mistake on the command line.";
+
+/// Log in, enter a room, send heartbeats, log out: each step with its time.
+#[derive(clap::Args, Clone, Debug)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct Args {
+    /// LoginServer to log in at.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8123", env = "GATEPASS_SERVER")]
+    server: String,
+    /// Account name; without it a demo account, registered if need be.
+    #[arg(long, value_name = "NAME", requires = "password")]
+    account: Option<String>,
+    /// Its password.
+    #[arg(long, value_name = "PASSWORD", env = "GATEPASS_PASSWORD", hide_env_values = true)]
+    password: Option<String>,
+    /// Log in as the guest of this device id instead.
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["account", "register"])]
+    guest: Option<String>,
+    /// Create the account if there is none of this name.
+    #[arg(long)]
+    register: bool,
+    /// Nickname in the room; the account name if none is given.
+    #[arg(long, value_name = "NAME")]
+    nickname: Option<String>,
+    /// Map to ask for.
+    #[arg(long, value_name = "NUMBER", default_value_t = 1002)]
+    scene: u32,
+    /// Heartbeats before the logout.
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    heartbeats: u16,
+    /// Milliseconds between heartbeats.
+    #[arg(long, value_name = "MS", default_value_t = 200, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    every: u64,
+    /// Stay in the room until Ctrl-C.
+    #[arg(long, conflicts_with = "takeover")]
+    stay: bool,
+    /// Use one HTTP connection for both requests, unlike the original client.
+    #[arg(long)]
+    keep_alive: bool,
+    /// Log the same account in twice, and check that the first client is told code 21 before it is closed.
+    #[arg(long)]
+    takeover: bool,
+    /// How often.
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "takeover",
+          value_parser = clap::value_parser!(u32).range(1..))]
+    times: u32,
+    /// Print one JSON object per line.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let script = match args.script() {
+        Ok(script) => script,
+        Err(mistake) => {
+            eprintln!("error: {mistake}");
+            return ExitCode::from(crate::USAGE);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start: {error}");
+            return ExitCode::from(crate::FAILED);
+        }
+    };
+    let good = if args.takeover {
+        runtime.block_on(takeover::run(&args, &script))
+    } else {
+        runtime.block_on(once(&args, script))
+    };
+    if good { ExitCode::SUCCESS } else { ExitCode::from(crate::FAILED) }
+}
+
+impl Args {
+    fn script(&self) -> Result<Script, &'static str> {
+        let credentials = self.credentials()?;
+        let name = match (&self.nickname, &credentials) {
+            (Some(given), _) => nickname(given),
+            (None, Credentials::Password { name, .. } | Credentials::Register { name, .. }) => nickname(name),
+            (None, Credentials::Guest { .. }) => nickname("guest"),
+        };
+        Ok(Script {
+            credentials,
+            addr: Addr::default(),
+            scene: self.scene,
+            name,
+            heartbeats: if self.stay { None } else { Some(self.heartbeats) },
+            retries: 0,
+            cheat: None,
+        })
+    }
+
+    fn credentials(&self) -> Result<Credentials, &'static str> {
+        if let Some(device) = &self.guest {
+            let device = bounded(device).ok_or("a device id has at most 64 bytes")?;
+            return Ok(Credentials::Guest { device });
+        }
+        let (account, password, register) = match (&self.account, &self.password) {
+            (Some(account), Some(password)) => (account.as_str(), password.as_str(), self.register),
+            _ => (DEMO.0, DEMO.1, true),
+        };
+        let name = bounded(account).ok_or("an account name has at most 32 bytes")?;
+        let password = Password::new(password).ok_or("a password has at most 64 bytes")?;
+        Ok(if register {
+            Credentials::Register { name, password }
+        } else {
+            Credentials::Password { name, password }
+        })
+    }
+
+    fn options(&self) -> Options {
+        let times = Times { heartbeat: Duration::from_millis(self.every), ..Times::default() };
+        Options {
+            server: self.server.clone(),
+            keep_alive: self.keep_alive,
+            dial: Dial::default(),
+            settings: Settings { times, ..Settings::default() },
+        }
+    }
+}
+
+async fn once(args: &Args, script: Script) -> bool {
+    let options = args.options();
+    let leave = async {
+        if tokio::signal::ctrl_c().await.is_err() {
+            // Without the signal nobody can ask for a logout.
+            std::future::pending::<()>().await;
+        }
+    };
+    let mut refused = None;
+    let outcome = play(script, &options, leave, |moment| {
+        if let What::Refused(refusal) = &moment.what {
+            refused = Some(*refusal);
+        }
+        if args.json { println!("{}", as_json(&moment)) } else { show(&moment, &args.server) }
+    })
+    .await;
+    if args.json {
+        println!("{}", json!({ "event": "end", "outcome": outcome_name(outcome) }));
+    } else if let Some(advice) = refused.and_then(|refused| advice(refused.why)) {
+        eprintln!("hint: {advice}");
+    }
+    outcome == Outcome::LoggedOut
+}
+
+/// A line for people.
+fn show(moment: &Moment, server: &str) {
+    let (step, detail) = match &moment.what {
+        What::LoggedIn { account, name, newbie, password } => {
+            let mut detail = format!("{account} {:?}{}", name.as_str(), if *newbie { ", new" } else { "" });
+            if let Some(password) = password {
+                // Told this once, and to nobody but the player.
+                let clear = String::from_utf8_lossy(password.expose());
+                detail = format!("{detail}, its password from now on: {clear}");
+            }
+            ("login", detail)
+        }
+        What::Assigned { endpoint, room, scene } => ("room", format!("{room} at {endpoint}, map {scene}")),
+        What::Connected => ("connect", String::new()),
+        What::Admitted { account, name } => ("enter", format!("{account} as {:?}", name.as_str())),
+        What::Heartbeat => ("heartbeat", String::new()),
+        What::LoggedOut => ("logout", String::new()),
+        What::Refused(refused) => ("refused", format!("code {}", ErrorCode(refused.code))),
+        What::Lost(trouble) => {
+            eprintln!("error: {trouble}");
+            if let Trouble::Unreachable { endpoint, .. } = trouble {
+                if endpoint == server {
+                    eprintln!("hint: is `gatepass serve` running there? --server names another one");
+                } else {
+                    eprintln!(
+                        "hint: the LoginServer sends players to {endpoint}, which must be reachable here"
+                    );
+                }
+            }
+            return;
+        }
+    };
+    println!("{}", format!("{step:<10}{:>12}  {detail}", took(moment)).trim_end());
+}
+
+fn took(moment: &Moment) -> String {
+    moment.took.map_or_else(String::new, |took| format!("{:.2} ms", took.as_secs_f64() * 1e3))
+}
+
+/// A line for programs.
+fn as_json(moment: &Moment) -> Value {
+    let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
+    let mut line = match &moment.what {
+        What::LoggedIn { account, name, newbie, password } => json!({
+            "event": "logged_in", "account": account.0, "name": name.as_str(), "newbie": newbie,
+            "password": password.as_ref().map(|password| String::from_utf8_lossy(password.expose())),
+        }),
+        What::Assigned { endpoint, room, scene } => json!({
+            "event": "assigned", "endpoint": endpoint.as_str(), "room": room.0, "scene": scene,
+        }),
+        What::Connected => json!({ "event": "connected" }),
+        What::Admitted { account, name } => json!({
+            "event": "admitted", "account": account.0, "nickname": name.as_str(),
+        }),
+        What::Heartbeat => json!({ "event": "heartbeat" }),
+        What::LoggedOut => json!({ "event": "logged_out" }),
+        What::Refused(refused) => json!({ "event": "refused", "code": refused.code }),
+        What::Lost(trouble) => json!({ "event": "lost", "error": trouble.to_string() }),
+    };
+    line["at_us"] = micros(moment.at).into();
+    line["took_us"] = moment.took.map(micros).into();
+    line
+}
+
+const fn outcome_name(outcome: Outcome) -> &'static str {
+    match outcome {
+        Outcome::Underway => "underway",
+        Outcome::Live => "live",
+        Outcome::LoggedOut => "logged_out",
+        Outcome::Replaced => "replaced",
+        Outcome::Refused(_) => "refused",
+        Outcome::GaveUp => "gave_up",
+    }
+}
+
+/// What a person can do about a refusal.
+const fn advice(why: Refusal) -> Option<&'static str> {
+    Some(match why {
+        Refusal::WrongCredentials => "no such account, or the wrong password; --register creates an account",
+        Refusal::NameTaken => "the account exists and has another password",
+        Refusal::Malformed => {
+            "names have 1 to 32 bytes without control characters, and a password is not empty"
+        }
+        Refusal::TooManyAttempts => "too many failed logins from this address: wait a little",
+        Refusal::NoRoom => "no RoomServer has a free place, or none has registered yet",
+        Refusal::Busy | Refusal::Unavailable => "the server cannot serve this now: try again",
+        Refusal::Replaced => "the account has been logged in elsewhere",
+        _ => return None,
+    })
+}

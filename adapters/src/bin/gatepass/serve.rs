@@ -1,0 +1,278 @@
+//! `gatepass serve`: runs roles as servers until it is told to end.
+
+use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+
+use clap::ValueEnum;
+use gatepass_adapters::{
+    config::{Config, Cost, DEFAULT_SHARED_KEY, LogFormat, Part, PolicyName},
+    server::{Running, Server, StartError},
+};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::{FAILED, USAGE, logging};
+
+/// Run the login path: all roles in one process on loopback, or the roles you name.
+///
+/// Flags win over environment variables, those over the file given with --config, that over the defaults.
+/// SIGTERM or SIGINT drains: not ready, no new logins, players finish or are closed when the drain time is over.
+/// A second signal ends at once.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// TOML file with the configuration; unknown keys are errors
+    #[arg(long, env = "GATEPASS_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Roles to run here: login, accounts, cache, center, room
+    #[arg(long = "role", env = "GATEPASS_ROLE", value_delimiter = ',', value_name = "ROLE")]
+    roles: Option<Vec<Part>>,
+    /// Where clients log in over HTTP
+    #[arg(long, env = "GATEPASS_HTTP_LISTEN", value_name = "ADDR")]
+    http_listen: Option<SocketAddr>,
+    /// Where players enter rooms, TCP and UDP
+    #[arg(long, env = "GATEPASS_ROOM_LISTEN", value_name = "ADDR")]
+    room_listen: Option<SocketAddr>,
+    /// What clients are told instead of --room-listen
+    #[arg(long, env = "GATEPASS_ROOM_ADVERTISE", value_name = "HOST:PORT")]
+    room_advertise: Option<String>,
+    /// What clients are told about voice
+    #[arg(long, env = "GATEPASS_VOICE_ADDRESS", value_name = "HOST:PORT")]
+    voice_address: Option<String>,
+    /// Where RoomServers of other processes register
+    #[arg(long, env = "GATEPASS_CENTER_LISTEN", value_name = "ADDR")]
+    center_listen: Option<SocketAddr>,
+    /// Where other processes ask the services of this one
+    #[arg(long, env = "GATEPASS_SERVICE_LISTEN", value_name = "ADDR")]
+    service_listen: Option<SocketAddr>,
+    /// Take no links from other processes
+    #[arg(long, env = "GATEPASS_NO_LINKS")]
+    no_links: bool,
+    /// Where operators find /livez, /readyz and /metrics
+    #[arg(long, env = "GATEPASS_ADMIN_LISTEN", value_name = "ADDR")]
+    admin_listen: Option<SocketAddr>,
+    /// File of accounts, or :memory:
+    #[arg(long, env = "GATEPASS_DATABASE", value_name = "FILE")]
+    database: Option<String>,
+    /// Process with the services that do not run here
+    #[arg(long, env = "GATEPASS_SERVICES", value_name = "ADDR")]
+    services: Option<String>,
+    /// Process with the cache, if not at --services
+    #[arg(long, env = "GATEPASS_CACHE", value_name = "ADDR")]
+    cache: Option<String>,
+    /// Process with the accounts, if not at --services
+    #[arg(long, env = "GATEPASS_ACCOUNTS", value_name = "ADDR")]
+    accounts: Option<String>,
+    /// Process with RCenter for LoginServers, if not at --services
+    #[arg(long, env = "GATEPASS_CENTER_SERVICE", value_name = "ADDR")]
+    center_service: Option<String>,
+    /// RCenter for this process' RoomServer
+    #[arg(long, env = "GATEPASS_CENTER", value_name = "ADDR")]
+    center: Option<String>,
+    /// Key that all servers of a deployment share
+    #[arg(long, env = "GATEPASS_SHARED_KEY", hide_env_values = true, value_name = "KEY")]
+    shared_key: Option<String>,
+    /// Rules to keep: strict, or a profile with known weaknesses
+    #[arg(long, env = "GATEPASS_POLICY", value_name = "NAME")]
+    policy: Option<String>,
+    /// Allow a policy other than strict
+    #[arg(long, env = "GATEPASS_ALLOW_UNSAFE_POLICY")]
+    allow_unsafe_policy: bool,
+    /// What a password hash costs
+    #[arg(long, env = "GATEPASS_HASH_COST", value_enum)]
+    hash_cost: Option<CostArg>,
+    /// Threads that hash passwords [default: one per core]
+    #[arg(long, env = "GATEPASS_PASSWORD_THREADS", value_name = "N")]
+    password_threads: Option<usize>,
+    /// Passwords that may wait to be hashed
+    #[arg(long, env = "GATEPASS_PASSWORD_QUEUE", value_name = "N")]
+    password_queue: Option<usize>,
+    /// Connections of each listener
+    #[arg(long, env = "GATEPASS_MAX_CONNECTIONS", value_name = "N")]
+    max_connections: Option<usize>,
+    /// Connections of each listener from one address [default: 64, no limit on loopback]
+    #[arg(long, env = "GATEPASS_MAX_CONNECTIONS_PER_ADDRESS", value_name = "N")]
+    max_connections_per_address: Option<u32>,
+    /// Requests per second from one address [default: 50, no limit on loopback]
+    #[arg(long, env = "GATEPASS_RATE_PER_ADDRESS", value_name = "N")]
+    rate_per_address: Option<u32>,
+    /// Seconds an HTTP connection may be idle
+    #[arg(long, env = "GATEPASS_HTTP_IDLE_SECS", value_name = "SECONDS")]
+    http_idle_secs: Option<u64>,
+    /// Seconds a drain may take
+    #[arg(long, env = "GATEPASS_DRAIN_SECS", value_name = "SECONDS")]
+    drain_secs: Option<u64>,
+    /// Players per room
+    #[arg(long, env = "GATEPASS_ROOM_CAPACITY", value_name = "N")]
+    room_capacity: Option<u16>,
+    /// Players per RoomServer
+    #[arg(long, env = "GATEPASS_SERVER_CAPACITY", value_name = "N")]
+    server_capacity: Option<u32>,
+    /// How log lines look
+    #[arg(long, env = "GATEPASS_LOG_FORMAT", value_enum)]
+    log_format: Option<LogArg>,
+    /// Threads of the server [default: one per core]
+    #[arg(long, env = "GATEPASS_THREADS", value_name = "N")]
+    threads: Option<usize>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum CostArg {
+    /// What real passwords need
+    Default,
+    /// Next to nothing, for load tests with made-up passwords
+    Test,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LogArg {
+    Text,
+    Json,
+}
+
+/// Runs the subcommand.
+pub(crate) fn run(args: Args) -> ExitCode {
+    let threads = args.threads;
+    let config = match configure(args) {
+        Ok(config) => config,
+        Err(why) => {
+            eprintln!("error: {why}");
+            return ExitCode::from(USAGE);
+        }
+    };
+    logging::start(config.log_format);
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    if let Some(threads) = threads {
+        builder.worker_threads(threads.max(1));
+    }
+    let runtime = match builder.enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: cannot start threads: {error}");
+            return ExitCode::from(FAILED);
+        }
+    };
+    let code = runtime.block_on(serve(config));
+    runtime.shutdown_timeout(Duration::from_millis(100));
+    code
+}
+
+async fn serve(config: Config) -> ExitCode {
+    warn(&config);
+    tracing::info!(config = ?config, "starting");
+    let (Ok(mut terminate), Ok(mut interrupt)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        eprintln!("error: cannot listen for signals");
+        return ExitCode::from(FAILED);
+    };
+    let mut running = match Server::start(config).await {
+        Ok(running) => running,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(if matches!(error, StartError::Config(_)) { USAGE } else { FAILED });
+        }
+    };
+    for (role, addr) in running.addresses.iter() {
+        println!("listening role={role} addr={addr}");
+    }
+    tokio::select! {
+        () = running.failed() => {
+            tracing::error!("a role has broken an invariant; nothing it says can be trusted any more");
+            return ExitCode::from(FAILED);
+        }
+        () = either(&mut terminate, &mut interrupt) => {}
+    }
+    drain(running, &mut terminate, &mut interrupt).await;
+    ExitCode::SUCCESS
+}
+
+async fn drain(running: Running, terminate: &mut Signal, interrupt: &mut Signal) {
+    tracing::info!("draining; a second signal ends at once");
+    tokio::select! {
+        () = running.shutdown() => tracing::info!("drained"),
+        () = either(terminate, interrupt) => tracing::warn!("ended before the drain was over"),
+    }
+}
+
+async fn either(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+fn warn(config: &Config) {
+    if config.shared_key == DEFAULT_SHARED_KEY {
+        tracing::warn!(
+            "the shared key is the default that everybody knows: set --shared-key before any link leaves this machine"
+        );
+    }
+    if config.hash_cost == Cost::Test {
+        tracing::warn!("passwords are hashed at TEST COST: whoever reads the database knows them");
+    }
+    if config.policy.0 != "strict" {
+        tracing::warn!(policy = %config.policy.0, "this policy has known weaknesses: sessions can be stolen or doubled");
+    }
+}
+
+fn configure(args: Args) -> Result<Config, String> {
+    let mut config = match &args.config {
+        None => Config::default(),
+        Some(path) => {
+            let text = std::fs::read_to_string(path)
+                .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+            toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?
+        }
+    };
+    apply(args, &mut config);
+    config.check()?;
+    Ok(config)
+}
+
+/// Puts a value into its place if it is given.
+fn put<T>(place: &mut T, value: Option<T>) {
+    if let Some(value) = value {
+        *place = value;
+    }
+}
+
+fn apply(args: Args, config: &mut Config) {
+    put(&mut config.roles, args.roles);
+    put(&mut config.http_listen, args.http_listen);
+    put(&mut config.room_listen, args.room_listen);
+    put(&mut config.room_advertise, args.room_advertise.map(Some));
+    put(&mut config.voice_address, args.voice_address);
+    put(&mut config.center_listen, args.center_listen.map(Some));
+    put(&mut config.service_listen, args.service_listen.map(Some));
+    if args.no_links {
+        config.center_listen = None;
+        config.service_listen = None;
+    }
+    put(&mut config.admin_listen, args.admin_listen);
+    put(&mut config.database, args.database);
+    put(&mut config.services, args.services.map(Some));
+    put(&mut config.cache, args.cache.map(Some));
+    put(&mut config.accounts, args.accounts.map(Some));
+    put(&mut config.center_service, args.center_service.map(Some));
+    put(&mut config.center, args.center.map(Some));
+    put(&mut config.shared_key, args.shared_key);
+    put(&mut config.policy, args.policy.map(PolicyName));
+    config.allow_unsafe_policy |= args.allow_unsafe_policy;
+    let cost = args.hash_cost.map(|cost| match cost {
+        CostArg::Default => Cost::Default,
+        CostArg::Test => Cost::Test,
+    });
+    put(&mut config.hash_cost, cost);
+    put(&mut config.password_threads, args.password_threads.map(Some));
+    put(&mut config.password_queue, args.password_queue);
+    put(&mut config.max_connections, args.max_connections);
+    put(&mut config.max_connections_per_address, args.max_connections_per_address.map(Some));
+    put(&mut config.rate_per_address, args.rate_per_address.map(Some));
+    put(&mut config.http_idle_secs, args.http_idle_secs);
+    put(&mut config.times.drain, args.drain_secs.map(Duration::from_secs));
+    put(&mut config.capacity.room, args.room_capacity);
+    put(&mut config.capacity.server, args.server_capacity);
+    let format = args.log_format.map(|format| match format {
+        LogArg::Text => LogFormat::Text,
+        LogArg::Json => LogFormat::Json,
+    });
+    put(&mut config.log_format, format);
+}

@@ -1,0 +1,346 @@
+//! What a server is told. Every field has a default: without any configuration all roles run on loopback.
+
+use std::{fmt, net::SocketAddr, time::Duration};
+
+use gatepass_core::{
+    limits::{Capacity, Times},
+    policy::Policy,
+};
+use serde::{Deserialize, Serialize};
+
+use crate::{gate::GateLimits, store::HashCost};
+
+/// The shared key if none is configured: everybody can read it here, so it is worth a warning.
+pub const DEFAULT_SHARED_KEY: &str = "gatepass-insecure-default";
+
+/// A role, or the account store, to run in a process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Part {
+    /// The LoginServer.
+    Login,
+    /// The account store.
+    Accounts,
+    /// The cache.
+    Cache,
+    /// RCenter.
+    Center,
+    /// A RoomServer.
+    Room,
+}
+
+impl Part {
+    /// Every part.
+    pub const ALL: [Self; 5] = [Self::Login, Self::Accounts, Self::Cache, Self::Center, Self::Room];
+
+    /// Its name in configurations.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Login => "login",
+            Self::Accounts => "accounts",
+            Self::Cache => "cache",
+            Self::Center => "center",
+            Self::Room => "room",
+        }
+    }
+}
+
+impl std::str::FromStr for Part {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        Self::ALL.into_iter().find(|part| part.name() == text).ok_or_else(|| {
+            let names = Self::ALL.map(Self::name).join(", ");
+            format!("no role is called {text:?}; there are {names}")
+        })
+    }
+}
+
+/// How much a password hash costs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Cost {
+    /// What real passwords need.
+    #[default]
+    Default,
+    /// Next to nothing: for load tests with made-up passwords.
+    Test,
+}
+
+impl Cost {
+    pub(crate) const fn hash_cost(self) -> HashCost {
+        match self {
+            Self::Default => HashCost::Default,
+            Self::Test => HashCost::Test,
+        }
+    }
+}
+
+/// A rule set by its name.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct PolicyName(pub String);
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// For programs: one JSON object per line.
+    Json,
+}
+
+/// The configuration of a process.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// What runs here.
+    pub roles: Vec<Part>,
+    /// Where clients log in.
+    pub http_listen: SocketAddr,
+    /// Where players enter rooms, TCP and UDP.
+    pub room_listen: SocketAddr,
+    /// What clients are told instead of `room_listen`: `host:port`.
+    pub room_advertise: Option<String>,
+    /// What clients are told about voice.
+    pub voice_address: String,
+    /// Where RoomServers of other processes register.
+    pub center_listen: Option<SocketAddr>,
+    /// Where other processes ask the cache, the accounts and RCenter of this one.
+    pub service_listen: Option<SocketAddr>,
+    /// Where operators look.
+    pub admin_listen: SocketAddr,
+    /// The file of accounts, or `:memory:`.
+    pub database: String,
+    /// Where the services are that do not run here.
+    pub services: Option<String>,
+    /// Where the cache is, if not at `services`.
+    pub cache: Option<String>,
+    /// Where the accounts are, if not at `services`.
+    pub accounts: Option<String>,
+    /// Where RCenter answers LoginServers, if not at `services`.
+    pub center_service: Option<String>,
+    /// Where RCenter takes RoomServers.
+    pub center: Option<String>,
+    /// The key that all servers of a deployment share.
+    pub shared_key: String,
+    /// Which rules are kept.
+    pub policy: PolicyName,
+    /// Allow a policy other than `strict`.
+    pub allow_unsafe_policy: bool,
+    /// What a password hash costs.
+    pub hash_cost: Cost,
+    /// Threads that hash passwords; none: one per core.
+    pub password_threads: Option<usize>,
+    /// Passwords that may wait to be hashed.
+    pub password_queue: usize,
+    /// Connections of each listener.
+    pub max_connections: usize,
+    /// Connections of each listener from one address; none: 64, but no limit on loopback.
+    pub max_connections_per_address: Option<u32>,
+    /// HTTP requests, and new room connections, per second from one address; none: 50, but no limit on loopback.
+    pub rate_per_address: Option<u32>,
+    /// Seconds an HTTP connection may take to send a request, or be idle.
+    pub http_idle_secs: u64,
+    /// How long things last.
+    pub times: Times,
+    /// How much fits.
+    pub capacity: Capacity,
+    /// How log lines look.
+    pub log_format: LogFormat,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let local = |port| SocketAddr::from(([127, 0, 0, 1], port));
+        Self {
+            roles: Part::ALL.to_vec(),
+            http_listen: local(8123),
+            room_listen: local(9001),
+            room_advertise: None,
+            voice_address: "127.0.0.1:9030".into(),
+            center_listen: Some(local(10_002)),
+            service_listen: Some(local(10_001)),
+            admin_listen: local(9180),
+            database: "gatepass.db".into(),
+            services: None,
+            cache: None,
+            accounts: None,
+            center_service: None,
+            center: None,
+            shared_key: DEFAULT_SHARED_KEY.into(),
+            policy: PolicyName("strict".into()),
+            allow_unsafe_policy: false,
+            hash_cost: Cost::Default,
+            password_threads: None,
+            password_queue: 256,
+            max_connections: 12_000,
+            max_connections_per_address: None,
+            rate_per_address: None,
+            http_idle_secs: 30,
+            times: Times::default(),
+            capacity: Capacity::default(),
+            log_format: LogFormat::Text,
+        }
+    }
+}
+
+/// Secrets are masked.
+impl fmt::Debug for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&serde_json::to_string(&self.masked()).unwrap_or_default())
+    }
+}
+
+impl Config {
+    /// This configuration without secrets, for people to look at.
+    #[must_use]
+    pub fn masked(&self) -> Self {
+        Self { shared_key: "***".into(), ..self.clone() }
+    }
+
+    /// Everything in this process, on free ports, with accounts in memory: for tests.
+    #[must_use]
+    pub fn local() -> Self {
+        let any = SocketAddr::from(([127, 0, 0, 1], 0));
+        Self {
+            http_listen: any,
+            room_listen: any,
+            center_listen: None,
+            service_listen: None,
+            admin_listen: any,
+            database: ":memory:".into(),
+            hash_cost: Cost::Test,
+            // Nobody's evening ends with it.
+            times: Times { drain: Duration::from_secs(1), ..Times::default() },
+            ..Self::default()
+        }
+    }
+
+    /// Whether a part runs here.
+    #[must_use]
+    pub fn runs(&self, part: Part) -> bool {
+        self.roles.contains(&part)
+    }
+
+    /// Where a service is that does not run here.
+    #[must_use]
+    pub(crate) fn service(&self, part: Part) -> Option<&str> {
+        if self.runs(part) {
+            return None;
+        }
+        let own = match part {
+            Part::Cache => &self.cache,
+            Part::Accounts => &self.accounts,
+            Part::Center => &self.center_service,
+            Part::Login | Part::Room => return None,
+        };
+        own.as_deref().or(self.services.as_deref())
+    }
+
+    pub(crate) const fn gate(&self) -> GateLimits {
+        GateLimits {
+            connections: self.max_connections,
+            connections_per_address: self.max_connections_per_address,
+            rate_per_address: self.rate_per_address,
+        }
+    }
+
+    /// The policy, if it may be run.
+    ///
+    /// # Errors
+    /// Says what is wrong, in words an operator can act on.
+    pub fn policy(&self) -> Result<Policy, String> {
+        let policy = Policy::named(&self.policy.0)
+            .ok_or_else(|| format!("no policy is called {:?}; there are strict and mope", self.policy.0))?;
+        if policy != Policy::STRICT && !self.allow_unsafe_policy {
+            return Err(format!(
+                "policy {:?} breaks the rules that keep sessions apart; say --allow-unsafe-policy to run it",
+                self.policy.0
+            ));
+        }
+        Ok(policy)
+    }
+
+    /// Whether the parts fit together.
+    ///
+    /// # Errors
+    /// Says what is wrong, in words an operator can act on.
+    pub fn check(&self) -> Result<(), String> {
+        self.policy()?;
+        self.times.check().map_err(|why| format!("times: {why}"))?;
+        if self.roles.is_empty() {
+            return Err("roles is empty: nothing would run".into());
+        }
+        let needs = |part: Part, by: Part| {
+            if self.runs(by) && !self.runs(part) && self.service(part).is_none() {
+                return Err(format!(
+                    "role {} needs {}: run it here, or say where it is with --services",
+                    by.name(),
+                    part.name()
+                ));
+            }
+            Ok(())
+        };
+        for by in [Part::Login, Part::Room] {
+            needs(Part::Cache, by)?;
+            needs(Part::Accounts, by)?;
+        }
+        needs(Part::Center, Part::Login)?;
+        if self.runs(Part::Cache) && !self.runs(Part::Accounts) {
+            return Err("role cache needs role accounts in its process: its generation is kept there".into());
+        }
+        if self.runs(Part::Room) && !self.runs(Part::Center) && self.center.is_none() {
+            return Err("role room needs center: run it here, or say where it is with --center".into());
+        }
+        if self.shared_key.is_empty() {
+            return Err("shared_key is empty: nobody could register".into());
+        }
+        if self.http_idle() <= Duration::ZERO {
+            return Err("http_idle_secs must be positive".into());
+        }
+        Ok(())
+    }
+
+    pub(crate) const fn http_idle(&self) -> Duration {
+        Duration::from_secs(self.http_idle_secs)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_runs() {
+        assert_eq!(Config::default().check(), Ok(()));
+        assert_eq!(Config::local().check(), Ok(()));
+    }
+
+    #[test]
+    fn unsafe_policies_are_refused_unless_named() {
+        let config = Config { policy: PolicyName("mope".into()), ..Config::local() };
+        assert!(config.check().is_err());
+        assert_eq!(Config { allow_unsafe_policy: true, ..config }.check(), Ok(()));
+        assert!(Config { policy: PolicyName("none".into()), ..Config::local() }.check().is_err());
+    }
+
+    #[test]
+    fn a_lonely_room_server_says_what_it_misses() {
+        let config = Config { roles: vec![Part::Room], ..Config::default() };
+        assert!(config.check().expect_err("no services").contains("--services"));
+        let config = Config { services: Some("127.0.0.1:1".into()), ..config };
+        assert!(config.check().expect_err("no center").contains("--center"));
+        let config = Config { center: Some("127.0.0.1:2".into()), ..config };
+        assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn secrets_are_masked() {
+        let config = Config { shared_key: "hunter2".into(), ..Config::default() };
+        assert!(!format!("{config:?}").contains("hunter2"));
+    }
+}

@@ -1,0 +1,182 @@
+//! The LoginServer's front: `GET /msg?…` in, one frame out. Everything else is turned away before it costs much.
+
+use std::{
+    convert::Infallible,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use bytes::Bytes;
+use gatepass_core::{
+    ids::ConnId,
+    wire::http::{PATH, TARGET_MAX},
+};
+use http_body_util::Full;
+use hyper::{
+    Method, Request, Response, StatusCode,
+    body::Incoming,
+    header::{ALLOW, CONTENT_TYPE, COOKIE, HeaderValue, SET_COOKIE},
+    server::conn::http1,
+    service::service_fn,
+};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    sync::watch,
+    time::timeout,
+};
+
+use crate::{
+    codec,
+    gate::{Gate, Pass, addr_of},
+    metrics::Asked,
+    peer,
+    shell::Shell,
+};
+
+/// Bytes of a request's head, and of what is read ahead of it.
+const HEAD_MAX: usize = 8_192;
+/// Headers of a request.
+const HEADERS_MAX: usize = 32;
+
+/// The times of an HTTP connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HttpTimes {
+    /// A request's head must arrive within this time, counted from the connection or the request before: so it
+    /// is also how long a connection may be idle.
+    pub head: Duration,
+    /// A request is answered within this time, whatever happens. The LoginServer's own limit is shorter.
+    pub request: Duration,
+}
+
+/// Accepts clients, for ever. Connections end when `stop` changes.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    gate: Arc<Gate>,
+    shell: Arc<Shell>,
+    times: HttpTimes,
+    stop: watch::Receiver<bool>,
+) {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(times.head)
+        .max_buf_size(HEAD_MAX)
+        .max_headers(HEADERS_MAX)
+        .auto_date_header(false);
+    loop {
+        let (stream, from) = peer::accept(&listener).await;
+        match gate.enter(from.ip()) {
+            Ok(pass) => {
+                let client = Client { gate: Arc::clone(&gate), shell: Arc::clone(&shell), times, from };
+                tokio::spawn(connection(stream, client, pass, builder.clone(), stop.clone()));
+            }
+            Err(rule) => shell.metrics().limited(rule),
+        }
+    }
+}
+
+async fn connection(
+    stream: TcpStream,
+    client: Client,
+    _pass: Pass,
+    builder: http1::Builder,
+    mut stop: watch::Receiver<bool>,
+) {
+    let service = service_fn(|request| client.answer(request));
+    let connection = builder.serve_connection(TokioIo::new(stream), service);
+    let mut connection = std::pin::pin!(connection);
+    // How a connection ends is the client's business; what it was refused, it has been told.
+    tokio::select! {
+        biased;
+        _ = connection.as_mut() => {}
+        _ = stop.changed() => {
+            connection.as_mut().graceful_shutdown();
+            let _ = timeout(client.times.request, connection).await;
+        }
+    }
+}
+
+struct Client {
+    gate: Arc<Gate>,
+    shell: Arc<Shell>,
+    times: HttpTimes,
+    from: SocketAddr,
+}
+
+impl Client {
+    async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Infallible> {
+        let started = Instant::now();
+        let ip: IpAddr = self.from.ip();
+        if let Err(rule) = self.gate.request(ip) {
+            self.shell.metrics().limited(rule);
+            return Ok(empty(StatusCode::TOO_MANY_REQUESTS));
+        }
+        if let Some(turned_away) = turn_away(&request) {
+            return Ok(turned_away);
+        }
+        let target = request.uri().path_and_query().map_or("", |target| target.as_str());
+        let cookie = request.headers().get(COOKIE).and_then(|cookie| cookie.to_str().ok());
+        let message = codec::request(target, cookie, addr_of(ip));
+        let asked = Asked::of(&message.body);
+        let conn = self.shell.next_conn();
+        let reply = match self.shell.request(conn, message) {
+            Ok(reply) => reply,
+            Err(waiting) => {
+                let mut guard = Unanswered { shell: &self.shell, conn, lost: true };
+                match timeout(self.times.request, waiting).await {
+                    Ok(Ok(reply)) => {
+                        guard.lost = false;
+                        reply
+                    }
+                    // The LoginServer answers sooner than this, unless the process is ending.
+                    Ok(Err(_)) | Err(_) => return Ok(empty(StatusCode::SERVICE_UNAVAILABLE)),
+                }
+            }
+        };
+        let (body, cookie) = codec::reply(asked, &reply);
+        self.shell.metrics().answered(asked, &reply, started.elapsed());
+        let mut response = Response::new(Full::new(Bytes::from(body)));
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+            headers.insert(SET_COOKIE, cookie);
+        }
+        Ok(response)
+    }
+}
+
+/// A request that waits. Dropped when its client goes away: then the LoginServer forgets it.
+struct Unanswered<'a> {
+    shell: &'a Shell,
+    conn: ConnId,
+    lost: bool,
+}
+
+impl Drop for Unanswered<'_> {
+    fn drop(&mut self) {
+        self.shell.request_over(self.conn, self.lost);
+    }
+}
+
+/// The answer to a request that is not for the LoginServer.
+fn turn_away(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
+    if request.uri().path() != PATH {
+        return Some(empty(StatusCode::NOT_FOUND));
+    }
+    if request.method() != Method::GET {
+        let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
+        return Some(response);
+    }
+    let long = request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_MAX);
+    long.then(|| empty(StatusCode::URI_TOO_LONG))
+}
+
+/// A response without a body.
+pub(crate) fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}

@@ -1,0 +1,410 @@
+//! A whole server in one value: [`Server::start`] and [`Running::shutdown`].
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use gatepass_core::{
+    cache::Cache,
+    ids::{Generation, ServerId},
+    login::LoginServer,
+    rcenter::RCenter,
+    role::{Command, Entropy, Event, Settings},
+    room::RoomServer,
+    text::Endpoint,
+};
+use tokio::{
+    net::{TcpListener, UdpSocket},
+    sync::watch,
+    task::JoinSet,
+    time::{sleep, timeout},
+};
+
+use crate::{
+    accounts::{LaneLimits, Lanes},
+    admin::{self, Admin},
+    center, codec,
+    config::{Config, Cost, Part},
+    drive::{Node, OsEntropy, RoleId, Roles},
+    game::{Game, Lounge},
+    gate::{Gate, GateLimits},
+    http::{self, HttpTimes},
+    key::SharedKey,
+    metrics::Metrics,
+    peer::{self, LINGER},
+    service::{self, Services},
+    shell::{Outside, Shell},
+    store::SqliteAccounts,
+    tcp, udp,
+};
+
+/// Tries to find a free port for both TCP and UDP.
+const PORT_TRIES: usize = 16;
+/// Time for the rest of a drained server's connections to end.
+const LAST_WORDS: Duration = Duration::from_millis(200);
+/// What an HTTP front waits beyond the LoginServer's own limit.
+const REPLY_SLACK: Duration = Duration::from_secs(2);
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The configuration contradicts itself.
+    Config(String),
+    /// An address cannot be had.
+    Listen {
+        /// Whose.
+        role: &'static str,
+        /// Which.
+        addr: SocketAddr,
+        /// Why.
+        error: io::Error,
+    },
+    /// The account store does not open.
+    Store(String),
+    /// Threads could not be started.
+    Threads(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Config(why) => f.write_str(why),
+            Self::Listen { role, addr, error } => write!(f, "cannot listen on {addr} for {role}: {error}"),
+            Self::Store(why) => write!(f, "cannot open the account store: {why}"),
+            Self::Threads(error) => write!(f, "cannot start threads: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+/// The addresses a server listens on.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Addresses {
+    /// The LoginServer.
+    pub http: Option<SocketAddr>,
+    /// The RoomServer, TCP and UDP.
+    pub room: Option<SocketAddr>,
+    /// RCenter, for RoomServers.
+    pub center: Option<SocketAddr>,
+    /// Services, for other processes.
+    pub service: Option<SocketAddr>,
+    /// Operators.
+    pub admin: Option<SocketAddr>,
+}
+
+impl Addresses {
+    /// Each address with its name.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
+        [
+            ("login", self.http),
+            ("room", self.room),
+            ("center", self.center),
+            ("service", self.service),
+            ("admin", self.admin),
+        ]
+        .into_iter()
+        .filter_map(|(name, addr)| Some((name, addr?)))
+    }
+}
+
+/// Starts servers.
+#[derive(Debug)]
+pub struct Server;
+
+/// A server that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// Where it listens.
+    pub addresses: Addresses,
+    shell: Arc<Shell>,
+    tasks: JoinSet<()>,
+    stop: watch::Sender<bool>,
+    gates: Vec<Arc<Gate>>,
+    drain: Duration,
+    has_room: bool,
+}
+
+impl Server {
+    /// Starts a server with the lounge as its game.
+    ///
+    /// # Errors
+    /// If the configuration contradicts itself, or something it needs cannot be had.
+    pub async fn start(config: Config) -> Result<Running, StartError> {
+        let lounge = Lounge::new(config.voice_address.clone());
+        Self::start_with(config, Box::new(lounge)).await
+    }
+
+    /// Starts a server with a game.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(config: Config, game: Box<dyn Game>) -> Result<Running, StartError> {
+        config.check().map_err(StartError::Config)?;
+        let listeners = Listeners::bind(&config).await?;
+        let addresses = listeners.addresses;
+        let policy = config.policy().map_err(StartError::Config)?;
+        let settings = Settings { policy, times: config.times.clone(), capacity: config.capacity.clone() };
+        let store = open_store(&config)?;
+        let mut entropy = OsEntropy::new();
+        let roles = roles(&config, store.as_deref(), addresses.room, &mut entropy)?;
+
+        let key = SharedKey::new(&config.shared_key);
+        let services = Services::new(
+            key.clone(),
+            config.service(Part::Cache),
+            config.service(Part::Center),
+            config.service(Part::Accounts),
+        );
+        let clients = services.clients().to_vec();
+        let metrics = Arc::new(Metrics::new());
+        let outside = Outside { services, game, metrics: Arc::clone(&metrics) };
+        let node = Node::new(settings, roles, entropy);
+        let shell = Shell::new(node, outside, |shell| {
+            let Some(store) = store else { return Ok(None) };
+            let done = move |waiter, outcome| {
+                // A process that has ended asks for nothing any more.
+                if let Some(shell) = shell.upgrade() {
+                    shell.answered(waiter, outcome);
+                }
+            };
+            Lanes::start(store, lane_limits(&config), metrics, done).map(Some)
+        })
+        .map_err(StartError::Threads)?;
+
+        let (stop, stopped) = watch::channel(false);
+        let mut running = Running {
+            addresses,
+            shell: Arc::clone(&shell),
+            tasks: JoinSet::new(),
+            stop,
+            gates: Vec::new(),
+            drain: config.times.drain,
+            has_room: config.runs(Part::Room),
+        };
+        running.spawn(&config, listeners, clients, &key, stopped);
+        Ok(running)
+    }
+}
+
+impl Running {
+    fn spawn(
+        &mut self,
+        config: &Config,
+        listeners: Listeners,
+        clients: Vec<Arc<service::Client>>,
+        key: &SharedKey,
+        stopped: watch::Receiver<bool>,
+    ) {
+        let shell = &self.shell;
+        let tasks = &mut self.tasks;
+        if let Some(udp) = listeners.udp {
+            let udp = Arc::new(udp);
+            shell.set_udp(Arc::clone(&udp));
+            tasks.spawn(udp::serve(udp, Arc::clone(shell)));
+        }
+        // Links first, so that what the roles ask when they start finds them trying.
+        for client in &clients {
+            tasks.spawn(Arc::clone(client).run(key.clone(), Arc::clone(shell)));
+        }
+        shell.start();
+        tasks.spawn(Arc::clone(shell).run_timers());
+        tasks.spawn(admin::upkeep(Arc::clone(shell)));
+        let limits = config.gate();
+        let mut admin = Admin { shell: Arc::clone(shell), services: clients, http: None, room: None };
+        if let Some(listener) = listeners.http {
+            let gate = Gate::new(limits);
+            admin.http = Some(Arc::clone(&gate));
+            self.gates.push(Arc::clone(&gate));
+            let times = HttpTimes { head: config.http_idle(), request: config.times.request + REPLY_SLACK };
+            tasks.spawn(http::serve(listener, gate, Arc::clone(shell), times, stopped));
+        }
+        if let Some(listener) = listeners.room {
+            let gate = Gate::new(limits);
+            admin.room = Some(Arc::clone(&gate));
+            self.gates.push(Arc::clone(&gate));
+            tasks.spawn(tcp::serve(listener, gate, Arc::clone(shell)));
+        }
+        if let Some(listener) = listeners.center {
+            tasks.spawn(center::serve(listener, Gate::new(limits), Arc::clone(shell), key.clone()));
+        }
+        if let Some(listener) = listeners.service {
+            tasks.spawn(service::serve(listener, Gate::new(limits), Arc::clone(shell), key.clone()));
+        }
+        if config.runs(Part::Room)
+            && !config.runs(Part::Center)
+            && let Some(address) = config.center.clone()
+        {
+            tasks.spawn(center::connect(address, Arc::clone(shell)));
+        }
+        let limits = GateLimits { connections: admin::CONNECTIONS_MAX, ..limits };
+        tasks.spawn(admin::serve(listeners.admin, Gate::new(limits), admin));
+    }
+
+    /// Waits until this server can not go on: a role has broken its own invariant.
+    pub async fn failed(&mut self) {
+        // No task of a server ends by itself.
+        self.tasks.join_next().await;
+    }
+
+    /// Ends in an orderly way: not ready, no new logins, RoomServer drained or its time over, then everything
+    /// closed.
+    pub async fn shutdown(mut self) {
+        self.shell.set_draining();
+        for role in [RoleId::Login, RoleId::Room] {
+            self.shell.feed(role, Event::Command(Command::Drain));
+        }
+        if self.has_room {
+            // The RoomServer ends its drain itself; this limit is for a role that does not.
+            let _ = timeout(self.drain + REPLY_SLACK, self.shell.drained()).await;
+        }
+        // Without a receiver there is no connection to stop.
+        let _ = self.stop.send(true);
+        self.shell.close_all();
+        let inside = |gates: &[Arc<Gate>]| gates.iter().map(|gate| gate.inside()).sum::<usize>();
+        let closing = async {
+            while inside(&self.gates) > 0 {
+                sleep(Duration::from_millis(5)).await;
+            }
+        };
+        // Players who stay connected without a session get no more than their last words.
+        let _ = timeout(if self.has_room { LINGER + LAST_WORDS } else { LAST_WORDS }, closing).await;
+        self.tasks.shutdown().await;
+    }
+}
+
+/// Sockets that are bound before anything starts.
+struct Listeners {
+    addresses: Addresses,
+    http: Option<TcpListener>,
+    room: Option<TcpListener>,
+    udp: Option<UdpSocket>,
+    center: Option<TcpListener>,
+    service: Option<TcpListener>,
+    admin: TcpListener,
+}
+
+impl Listeners {
+    async fn bind(config: &Config) -> Result<Self, StartError> {
+        let here = |part, addr| if config.runs(part) { addr } else { None };
+        let (http, http_addr) = listen("login", here(Part::Login, Some(config.http_listen)))?;
+        let (room, udp) = match here(Part::Room, Some(config.room_listen)) {
+            Some(addr) => {
+                let error = |error| StartError::Listen { role: "room", addr, error };
+                let (tcp, udp) = listen_both(addr).await.map_err(error)?;
+                (Some(tcp), Some(udp))
+            }
+            None => (None, None),
+        };
+        let (center, center_addr) = listen("center", here(Part::Center, config.center_listen))?;
+        let serves = [Part::Cache, Part::Accounts, Part::Center].iter().any(|part| config.runs(*part));
+        let (service, service_addr) = listen("service", config.service_listen.filter(|_| serves))?;
+        let (admin, admin_addr) = listen("admin", Some(config.admin_listen))?;
+        let Some(admin) = admin else {
+            return Err(StartError::Config("there is always an operator's port".into()));
+        };
+        let addresses = Addresses {
+            http: http_addr,
+            room: room.as_ref().and_then(|room| room.local_addr().ok()),
+            center: center_addr,
+            service: service_addr,
+            admin: admin_addr,
+        };
+        Ok(Self { addresses, http, room, udp, center, service, admin })
+    }
+}
+
+type Bound = (Option<TcpListener>, Option<SocketAddr>);
+
+fn listen(role: &'static str, addr: Option<SocketAddr>) -> Result<Bound, StartError> {
+    let Some(addr) = addr else { return Ok((None, None)) };
+    let error = |error| StartError::Listen { role, addr, error };
+    let listener = peer::listen(addr).map_err(error)?;
+    let bound = listener.local_addr().map_err(error)?;
+    Ok((Some(listener), Some(bound)))
+}
+
+/// TCP and UDP on the same port; a free one of both kinds if none is named.
+async fn listen_both(addr: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
+    let mut last = None;
+    for _ in 0..if addr.port() == 0 { PORT_TRIES } else { 1 } {
+        let tcp = peer::listen(addr)?;
+        match UdpSocket::bind(tcp.local_addr()?).await {
+            Ok(udp) => return Ok((tcp, udp)),
+            Err(error) => last = Some(error),
+        }
+    }
+    Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
+}
+
+fn open_store(config: &Config) -> Result<Option<Arc<SqliteAccounts>>, StartError> {
+    if !config.runs(Part::Accounts) {
+        return Ok(None);
+    }
+    let store = SqliteAccounts::open(&config.database, config.hash_cost.hash_cost())
+        .map_err(|error| StartError::Store(error.to_string()))?;
+    Ok(Some(Arc::new(store)))
+}
+
+fn lane_limits(config: &Config) -> LaneLimits {
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    LaneLimits {
+        threads: config.password_threads.unwrap_or(cores),
+        queue: config.password_queue,
+        inline: config.hash_cost == Cost::Test,
+    }
+}
+
+fn roles(
+    config: &Config,
+    store: Option<&SqliteAccounts>,
+    room: Option<SocketAddr>,
+    entropy: &mut OsEntropy,
+) -> Result<Roles, StartError> {
+    let cache = match store {
+        Some(store) if config.runs(Part::Cache) => {
+            let generation = store.next_generation().map_err(|error| StartError::Store(error.to_string()))?;
+            // Only servers of other processes can have outlived the cache's memory.
+            let grace = config.service_listen.is_some() && generation > 1;
+            Some(Cache::new(Generation(generation), grace))
+        }
+        _ => None,
+    };
+    let room = match room {
+        Some(bound) => Some(RoomServer::new(new_server_id(entropy), endpoint(config, bound)?)),
+        None => None,
+    };
+    Ok(Roles {
+        cache,
+        center: config.runs(Part::Center).then(RCenter::new),
+        login: config.runs(Part::Login).then(LoginServer::new),
+        room,
+    })
+}
+
+/// What clients are told of a RoomServer's address.
+fn endpoint(config: &Config, bound: SocketAddr) -> Result<Endpoint, StartError> {
+    let text = match &config.room_advertise {
+        Some(text) => text.clone(),
+        None if bound.ip().is_unspecified() => {
+            return Err(StartError::Config(format!(
+                "clients cannot be told to connect to {bound}: say where they find it with --room-advertise"
+            )));
+        }
+        None => bound.to_string(),
+    };
+    let too_long = || StartError::Config(format!("room_advertise {text:?} is longer than 64 bytes"));
+    codec::endpoint(&text).ok_or_else(too_long)
+}
+
+/// A new life's id; zero is nobody's.
+fn new_server_id(entropy: &mut OsEntropy) -> ServerId {
+    loop {
+        let [a, b, c, d, e, f, g, h, ..] = entropy.bits();
+        let id = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+        if id != 0 {
+            return ServerId(id);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

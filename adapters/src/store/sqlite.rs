@@ -1,0 +1,397 @@
+//! Accounts in SQLite: one file, one writer, as many readers as threads ask.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+};
+
+use blake2::{Blake2b, Digest, digest::consts::U32};
+use gatepass_core::{
+    accounts::{guest_name, well_formed},
+    ids::AccountId,
+    message::{AccountsAnswer, AccountsAsk, Credentials},
+    refusal::Refusal,
+    text::{Device, Name, Password, bounded},
+};
+use rusqlite::{
+    Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params,
+};
+
+use super::{
+    StoreError,
+    password::{HashCost, Passwords},
+    schema,
+};
+
+/// How long a statement waits for another program's write.
+const BUSY: Duration = Duration::from_secs(5);
+/// Idle read connections that are kept.
+const READERS_MAX: usize = 32;
+/// Play times are written together, at most this long after the first of them...
+const PLAYED_DELAY: Duration = Duration::from_secs(1);
+/// ...or when there are this many.
+const PLAYED_MAX: usize = 4_096;
+/// How often a login looks again when it loses a race for a name or a device. Accounts are never deleted, so
+/// the first look after a lost race finds the winner.
+const TRIES: usize = 3;
+
+/// The account store of a single machine.
+///
+/// All methods block: call them from threads that may. No lock is held while a password is hashed, so
+/// threads hash side by side. What must survive a power cut (accounts, bans, the generation) is synchronised
+/// before it is answered; play times are not worth that and may lag by a second.
+pub struct SqliteAccounts {
+    path: String,
+    flags: OpenFlags,
+    readers: Mutex<Vec<Connection>>,
+    writer: Mutex<Connection>,
+    played: Mutex<Played>,
+    passwords: Passwords,
+    device_salt: [u8; 16],
+}
+
+/// Play times that are not written yet.
+#[derive(Default)]
+struct Played {
+    at: BTreeMap<i64, i64>,
+    since: Option<Instant>,
+}
+
+/// A row of `accounts`, as far as a login asks.
+struct Account {
+    id: AccountId,
+    name: Name,
+    hash: String,
+    banned: bool,
+}
+
+/// A device as the database knows it. Whoever knows a device id is its guest, so the id itself is not
+/// stored: a salted 256-bit hash is enough for ids that cannot be guessed, as those of the original clients.
+type DeviceHash = [u8; 32];
+
+impl SqliteAccounts {
+    /// Opens the database, creates it if it is not there, and brings its tables up to date. `:memory:` is a
+    /// database that ends with this value.
+    ///
+    /// # Errors
+    /// If the file cannot be opened or was written by a newer release.
+    pub fn open(path: &str, cost: HashCost) -> Result<Self, StoreError> {
+        let (path, flags) = if path == ":memory:" {
+            // A shared name of its own, so that all connections of this value see one database.
+            let mut name = [0; 8];
+            getrandom::fill(&mut name).map_err(|_| StoreError::Entropy)?;
+            let name = u64::from_le_bytes(name);
+            (
+                format!("file:/gatepass-{name:016x}?vfs=memdb"),
+                OpenFlags::default() | OpenFlags::SQLITE_OPEN_URI,
+            )
+        } else {
+            create_private(path);
+            (path.to_owned(), OpenFlags::default() - OpenFlags::SQLITE_OPEN_URI)
+        };
+        let mut writer = connect(&path, flags)?;
+        schema::migrate(&mut writer)?;
+        let device_salt = writer.query_row("SELECT device_salt FROM meta", [], |row| row.get(0))?;
+        Ok(Self {
+            path,
+            flags,
+            readers: Mutex::default(),
+            writer: Mutex::new(writer),
+            played: Mutex::default(),
+            passwords: Passwords::new(cost)?,
+            device_salt,
+        })
+    }
+
+    /// Answers a question of a role.
+    ///
+    /// # Errors
+    /// If the database fails: the asking role is to hear of an outage, never of a refusal.
+    pub fn answer(&self, ask: AccountsAsk) -> Result<AccountsAnswer, StoreError> {
+        match ask {
+            AccountsAsk::Verify { credentials, guest_password } => match credentials {
+                Credentials::Password { name, password } => self.log_in(&name, &password, false),
+                Credentials::Register { name, password } => self.log_in(&name, &password, true),
+                Credentials::Guest { device } => self.log_in_guest(&device, &guest_password),
+            },
+            AccountsAsk::Profile { account } => self.profile(account),
+            AccountsAsk::Played { account } => {
+                self.note_played(account)?;
+                Ok(AccountsAnswer::Done)
+            }
+        }
+    }
+
+    /// Draws the cache's next generation: greater than any that was ever drawn from this database, also
+    /// after a power cut.
+    ///
+    /// # Errors
+    /// If the database fails. The generation must then not be guessed.
+    pub fn next_generation(&self) -> Result<u32, StoreError> {
+        let writer = self.writer();
+        let generation = writer.query_row(
+            "UPDATE meta SET generation = generation + 1 RETURNING generation",
+            [],
+            |row| row.get(0),
+        )?;
+        Ok(generation)
+    }
+
+    /// Bans an account by its name, or lifts the ban. `false` if there is no such account.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn set_banned(&self, name: &str, banned: bool) -> Result<bool, StoreError> {
+        let changed = self
+            .writer()
+            .prepare_cached("UPDATE accounts SET banned = ?2 WHERE name = ?1")?
+            .execute(params![name, banned])?;
+        Ok(changed == 1)
+    }
+
+    /// How many accounts there are.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn count(&self) -> Result<u64, StoreError> {
+        let count: i64 =
+            self.read(|reader| reader.query_row("SELECT count(*) FROM accounts", [], |row| row.get(0)))?;
+        u64::try_from(count).map_err(|_| StoreError::Damaged("a count"))
+    }
+
+    fn log_in(&self, name: &Name, password: &Password, register: bool) -> Result<AccountsAnswer, StoreError> {
+        if !well_formed(name) || password.is_empty() {
+            return Ok(AccountsAnswer::Refused(Refusal::Malformed));
+        }
+        for _ in 0..TRIES {
+            if let Some(account) = self.by_name(name)? {
+                let wrong = if register { Refusal::NameTaken } else { Refusal::WrongCredentials };
+                let genuine = self.passwords.verify(password, &account.hash)?;
+                return Ok(if genuine { admit(account) } else { AccountsAnswer::Refused(wrong) });
+            }
+            if !register {
+                self.passwords.verify_nobody(password)?;
+                return Ok(AccountsAnswer::Refused(Refusal::WrongCredentials));
+            }
+            let hash = self.passwords.hash(password)?;
+            if let Some(id) = self.insert(Some(name), None, &hash)? {
+                let newcomer = Account { id, name: *name, hash, banned: false };
+                return Ok(welcome(&newcomer, false));
+            }
+        }
+        Ok(AccountsAnswer::Refused(Refusal::NameTaken))
+    }
+
+    fn log_in_guest(&self, device: &Device, password: &Password) -> Result<AccountsAnswer, StoreError> {
+        if device.is_empty() {
+            return Ok(AccountsAnswer::Refused(Refusal::Malformed));
+        }
+        let device = self.hash_device(device);
+        for _ in 0..TRIES {
+            if let Some(account) = self.by_device(&device)? {
+                return Ok(admit(account));
+            }
+            let hash = self.passwords.hash(password)?;
+            if let Some(id) = self.insert(None, Some(&device), &hash)? {
+                let newcomer = Account { id, name: guest_name(id), hash, banned: false };
+                return Ok(welcome(&newcomer, true));
+            }
+        }
+        Ok(AccountsAnswer::Refused(Refusal::NameTaken))
+    }
+
+    /// Creates an account, a guest's if it has no name. Nothing if its name or its device exists.
+    fn insert(
+        &self,
+        name: Option<&Name>,
+        device: Option<&DeviceHash>,
+        hash: &str,
+    ) -> Result<Option<AccountId>, StoreError> {
+        let mut writer = self.writer();
+        let transaction = Transaction::new(&mut writer, TransactionBehavior::Immediate)?;
+        let next: i64 = transaction
+            .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM accounts")?
+            .query_row([], |row| row.get(0))?;
+        let id = account_id(next)?;
+        let name = name.map_or_else(|| guest_name(id), |name| *name);
+        let inserted = transaction
+            .prepare_cached(
+                "INSERT INTO accounts (id, name, device, password_hash, created) VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?
+            .execute(params![next, name.as_str(), device, hash, unix_seconds()]);
+        match inserted {
+            Ok(_) => {
+                transaction.commit()?;
+                Ok(Some(id))
+            }
+            Err(rusqlite::Error::SqliteFailure(error, _)) if error.code == ErrorCode::ConstraintViolation => {
+                Ok(None)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn profile(&self, account: AccountId) -> Result<AccountsAnswer, StoreError> {
+        let Ok(id) = i64::try_from(account.0) else {
+            return Ok(AccountsAnswer::Refused(Refusal::WrongCredentials));
+        };
+        let banned = self.read(|reader| {
+            let mut statement = reader.prepare_cached("SELECT banned FROM accounts WHERE id = ?1")?;
+            statement.query_row([id], |row| row.get::<_, bool>(0)).optional()
+        })?;
+        Ok(match banned {
+            None => AccountsAnswer::Refused(Refusal::WrongCredentials),
+            Some(true) => AccountsAnswer::Refused(Refusal::Banned),
+            Some(false) => AccountsAnswer::Profile,
+        })
+    }
+
+    fn by_name(&self, name: &Name) -> Result<Option<Account>, StoreError> {
+        const BY_NAME: &str = "SELECT id, name, password_hash, banned FROM accounts WHERE name = ?1";
+        self.read(|reader| {
+            reader.prepare_cached(BY_NAME)?.query_row([name.as_str()], |row| Ok(account(row))).optional()
+        })?
+        .transpose()
+    }
+
+    fn by_device(&self, device: &DeviceHash) -> Result<Option<Account>, StoreError> {
+        const BY_DEVICE: &str = "SELECT id, name, password_hash, banned FROM accounts WHERE device = ?1";
+        self.read(|reader| {
+            reader.prepare_cached(BY_DEVICE)?.query_row([device], |row| Ok(account(row))).optional()
+        })?
+        .transpose()
+    }
+
+    fn note_played(&self, account: AccountId) -> Result<(), StoreError> {
+        let Ok(id) = i64::try_from(account.0) else { return Ok(()) };
+        let due = {
+            let mut played = lock(&self.played);
+            played.at.insert(id, unix_seconds());
+            let since = *played.since.get_or_insert_with(Instant::now);
+            if played.at.len() < PLAYED_MAX && since.elapsed() < PLAYED_DELAY {
+                return Ok(());
+            }
+            std::mem::take(&mut *played)
+        };
+        self.write_played(&due)
+    }
+
+    fn write_played(&self, played: &Played) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        // These alone may be lost in a power cut, so they do not wait for the disk.
+        writer.pragma_update(None, "synchronous", "NORMAL")?;
+        let written = write_times(&mut writer, played);
+        writer.pragma_update(None, "synchronous", "FULL")?;
+        written.map_err(StoreError::from)
+    }
+
+    fn hash_device(&self, device: &Device) -> DeviceHash {
+        Blake2b::<U32>::new().chain_update(self.device_salt).chain_update(device.as_bytes()).finalize().into()
+    }
+
+    /// Runs a question on a read connection of its own.
+    fn read<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
+        let kept = lock(&self.readers).pop();
+        let reader = match kept {
+            Some(reader) => reader,
+            None => connect(&self.path, self.flags)?,
+        };
+        let answer = question(&reader)?;
+        // A connection whose question failed is not kept: the next one starts afresh.
+        let mut readers = lock(&self.readers);
+        if readers.len() < READERS_MAX {
+            readers.push(reader);
+        }
+        Ok(answer)
+    }
+
+    fn writer(&self) -> MutexGuard<'_, Connection> {
+        lock(&self.writer)
+    }
+}
+
+impl Drop for SqliteAccounts {
+    fn drop(&mut self) {
+        let last = std::mem::take(&mut *lock(&self.played));
+        if !last.at.is_empty()
+            && let Err(error) = self.write_played(&last)
+        {
+            tracing::warn!(%error, "the last play times are not written");
+        }
+    }
+}
+
+impl std::fmt::Debug for SqliteAccounts {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SqliteAccounts").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// Locks. A thread that panicked while it held the lock left nothing half done: transactions roll back.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Creates the file, if it is not there, for its owner alone: it holds password hashes. SQLite gives the files
+/// it puts beside it the same permissions.
+fn create_private(path: &str) {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Whatever is wrong with the path, opening the database says it better.
+    let _ = options.open(path);
+}
+
+fn connect(path: &str, flags: OpenFlags) -> Result<Connection, StoreError> {
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "WAL")?;
+    connection.pragma_update(None, "synchronous", "FULL")?;
+    Ok(connection)
+}
+
+fn write_times(writer: &mut Connection, played: &Played) -> rusqlite::Result<()> {
+    let transaction = Transaction::new(writer, TransactionBehavior::Immediate)?;
+    {
+        let mut statement =
+            transaction.prepare_cached("UPDATE accounts SET last_played = ?2 WHERE id = ?1")?;
+        for (id, at) in &played.at {
+            statement.execute(params![id, at])?;
+        }
+    }
+    transaction.commit()
+}
+
+/// The answer to an account whose owner has proved himself.
+fn admit(account: Account) -> AccountsAnswer {
+    if account.banned {
+        return AccountsAnswer::Refused(Refusal::Banned);
+    }
+    AccountsAnswer::Verified { account: account.id, name: account.name, newbie: false, guest: false }
+}
+
+/// The answer to an account that has just been created.
+fn welcome(account: &Account, guest: bool) -> AccountsAnswer {
+    AccountsAnswer::Verified { account: account.id, name: account.name, newbie: true, guest }
+}
+
+fn account(row: &Row<'_>) -> Result<Account, StoreError> {
+    let name = row.get_ref(1)?.as_str().map_err(|_| StoreError::Damaged("a name"))?;
+    Ok(Account {
+        id: account_id(row.get(0)?)?,
+        name: bounded(name).ok_or(StoreError::Damaged("a name"))?,
+        hash: row.get(2)?,
+        banned: row.get(3)?,
+    })
+}
+
+fn account_id(id: i64) -> Result<AccountId, StoreError> {
+    u64::try_from(id).map(AccountId).map_err(|_| StoreError::Damaged("an account id"))
+}
+
+fn unix_seconds() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+}
