@@ -7,12 +7,14 @@
 pub mod check;
 pub mod choice;
 pub mod diagram;
+pub mod explore;
 pub mod flaws;
 pub mod host;
 pub mod memory;
 pub mod net;
 pub mod prng;
 pub mod replay;
+pub mod report;
 pub mod scenario;
 pub mod setup;
 pub mod shared;
