@@ -210,10 +210,11 @@ impl Scenario {
     /// If a shipped scenario does not read: a test reads them all.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
-        const SHIPPED: [&str; 13] = [
+        const SHIPPED: [&str; 14] = [
             include_str!("scenarios/login.toml"),
             include_str!("scenarios/takeover-local.toml"),
             include_str!("scenarios/takeover-remote.toml"),
+            include_str!("scenarios/reject-new.toml"),
             include_str!("scenarios/expiry.toml"),
             include_str!("scenarios/crash-owner.toml"),
             include_str!("scenarios/lost-kick.toml"),
