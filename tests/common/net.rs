@@ -330,7 +330,10 @@ impl Player {
     pub(crate) async fn expect(&mut self, command: u16) -> Vec<u8> {
         let bytes = self.next().await.expect("a frame, not the end");
         assert_eq!(u16::from_le_bytes([bytes[4], bytes[5]]), command, "{bytes:?}");
-        bytes[6..].to_vec()
+        match bytes[3] {
+            1 => miniz_oxide::inflate::decompress_to_vec_zlib(&bytes[6..]).expect("a zlib stream"),
+            _ => bytes[6..].to_vec(),
+        }
     }
 
     /// The greeting of somebody who is in, in the original's order: `MsgLoginResult` comes back.
@@ -377,9 +380,9 @@ pub(crate) async fn whole_entry(to: SocketAddr, name: &str) -> (Player, Session,
     (player, session, place)
 }
 
-/// Resident memory of a process, in KiB.
-pub(crate) fn resident_kib(process: u32) -> u64 {
+/// A line of a process' memory, `VmRSS:` or `VmHWM:`, in KiB.
+pub(crate) fn memory_kib(process: u32, line: &str) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process of this machine");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("resident memory");
-    line.split_whitespace().nth(1).and_then(|kib| kib.parse().ok()).expect("a number")
+    let found = status.lines().find_map(|text| text.strip_prefix(line)).expect("such a line");
+    found.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")
 }
