@@ -149,10 +149,10 @@ async fn silent_connections_cost_little_and_end() {
     let _alone = ALONE.lock().await;
     // In the order that `Times::check` demands.
     let times = Times {
-        lease: Duration::from_millis(900),
+        lease: Duration::from_millis(2_900),
         lease_margin: Duration::from_millis(100),
-        renew: Duration::from_millis(200),
-        unverified: Duration::from_secs(2),
+        renew: Duration::from_millis(500),
+        unverified: Duration::from_secs(3),
         ..Config::local().times
     };
     let running = start(Config { times, ..Config::local() }).await;

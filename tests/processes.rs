@@ -10,6 +10,7 @@ use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     sync::OnceLock,
+    thread::{self, JoinHandle},
     time::{Duration, Instant},
 };
 
@@ -40,13 +41,15 @@ fn gatepass() -> &'static Path {
 struct Process {
     child: Child,
     listens: BTreeMap<String, SocketAddr>,
+    /// Reads what it logs, so that it never waits for a reader.
+    log: Option<JoinHandle<String>>,
 }
 
 impl Process {
     /// Starts `gatepass serve` on free ports and reads where it listens, up to the operators' port.
     fn serve(args: &[&str]) -> Self {
         let any = "127.0.0.1:0";
-        let child = Command::new(gatepass())
+        let mut child = Command::new(gatepass())
             .args(["serve", "--http-listen", any, "--room-listen", any, "--admin-listen", any])
             .args(["--database", ":memory:", "--hash-cost", "test", "--drain-secs", "5"])
             .args(["--shared-key", "key-of-these-tests", "--threads", "2"])
@@ -57,9 +60,14 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .expect("the command starts");
-        let mut process = Self { child, listens: BTreeMap::new() };
-        let lines = BufReader::new(process.child.stdout.take().expect("piped")).lines();
-        for line in lines {
+        let (stdout, mut stderr) = (child.stdout.take().expect("piped"), child.stderr.take().expect("piped"));
+        let log = thread::spawn(move || {
+            let mut log = String::new();
+            stderr.read_to_string(&mut log).expect("text");
+            log
+        });
+        let mut process = Self { child, listens: BTreeMap::new(), log: Some(log) };
+        for line in BufReader::new(stdout).lines() {
             let line = line.expect("text");
             let mut words = line.split_whitespace();
             assert_eq!(words.next(), Some("listening"), "{line}");
@@ -120,11 +128,7 @@ impl Process {
     /// What it has logged, once it has ended.
     fn log(&mut self) -> String {
         let _ = self.child.kill();
-        let mut log = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            stderr.read_to_string(&mut log).expect("text");
-        }
-        log
+        self.log.take().map(|log| log.join().expect("it only reads")).unwrap_or_default()
     }
 
     /// Status and body of an operator's question.

@@ -176,12 +176,14 @@ async fn no_secret_is_ever_logged() {
     };
     let ended = play(script, &options, leave, |moment| {
         tracing::trace!(?moment, "as a caller might log it");
-        if let (client::What::Admitted { .. }, Some(live)) = (&moment.what, live.take()) {
+        if matches!(moment.what, client::What::Admitted { .. })
+            && let Some(live) = live.take()
+        {
             let _ = live.send(());
         }
     });
-    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await.expect("in time");
-    assert_eq!(ended, Outcome::LoggedOut);
+    let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
+    assert_eq!(ended, Ok(Outcome::LoggedOut), "{}", memory.text());
 
     rooms.shutdown().await;
     stranger.shutdown().await;
