@@ -12,8 +12,8 @@ use gatepass_adapters::{
 };
 use gatepass_core::limits::{Capacity, Times};
 use net::{
-    AWAY, HEARTBEAT, HOME, LOGOUT, Player, field, frame, http, log_in, login_head, msg_login, room, room_head,
-    start, text, try_login, try_room, whole_entry,
+    AWAY, HEARTBEAT, HOME, LOGOUT, Player, field, frame, http, log_in, login_head, msg_login, room,
+    room_head, start, text, try_login, try_room, whole_entry,
 };
 
 /// A key that was never issued.
@@ -71,7 +71,9 @@ async fn the_original_clients_whole_evening() {
     assert_eq!(key.len(), 32);
 
     let mut player = Player::connect(text(&assigned, 2).parse().expect("an address")).await;
-    player.send(&[&[2 + 5 + 34, 0, 0, 0, 1, 0, 0x0a, 3, b'a', b'n', b'n', 0x12, 32], key.as_bytes()].concat()).await;
+    player
+        .send(&[&[2 + 5 + 34, 0, 0, 0, 1, 0, 0x0a, 3, b'a', b'n', b'n', 0x12, 32], key.as_bytes()].concat())
+        .await;
     let mut greeting = Vec::new();
     for _ in 0..4 {
         let frame = player.next().await.expect("a greeting");
@@ -148,7 +150,8 @@ async fn wrong_requests_are_refused_by_their_codes() {
 
 #[tokio::test]
 async fn banned_accounts_are_turned_away() {
-    let file = std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("banned-{}.db", std::process::id()));
+    let file =
+        std::path::Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("banned-{}.db", std::process::id()));
     for ending in ["", "-wal", "-shm"] {
         let _ = std::fs::remove_file(format!("{}{ending}", file.display()));
     }
@@ -200,7 +203,9 @@ async fn keys_that_are_no_good_end_the_connection() {
     let running = start(Config::local()).await;
     let to = login_addr(&running);
     let (mut live, session, place) = whole_entry(to, "ann").await;
-    for key in [UNKNOWN, "", "not a key", &place.key.to_uppercase(), &place.key[..31], &format!("{}0", place.key)] {
+    for key in
+        [UNKNOWN, "", "not a key", &place.key.to_uppercase(), &place.key[..31], &format!("{}0", place.key)]
+    {
         let mut stranger = Player::connect(place.addr).await;
         stranger.send(&msg_login("ann", key)).await;
         stranger.expect_refusal(17).await;
@@ -279,8 +284,7 @@ async fn a_full_room_refuses_and_takes_again_when_somebody_left() {
 async fn a_room_whose_seats_were_forgotten_refuses_whom_it_cannot_hold() {
     let any = std::net::SocketAddr::new(HOME, 0);
     let times = Times { retry: Duration::from_millis(100), ..Config::local().times };
-    let base =
-        Config { capacity: Capacity { room: 1, server: 10 }, times: times.clone(), ..Config::local() };
+    let base = Config { capacity: Capacity { room: 1, server: 10 }, times: times.clone(), ..Config::local() };
     let center_config = Config {
         roles: vec![Part::Center],
         center_listen: Some(any),

@@ -293,7 +293,8 @@ fn device(n: usize, player: &Player) -> Device {
 fn scenario(players: Vec<Player>, room_capacity: u16) -> Setup {
     let timers = [(TimerKind::Heartbeat, 3), (TimerKind::Leave, 5)].into_iter().collect();
     let slow = vec![LinkKind::PlayerLogin, LinkKind::PlayerRoom];
-    let scenario = Scenario { name: "parity".into(), room_capacity, slow, timers, players, ..Scenario::default() };
+    let scenario =
+        Scenario { name: "parity".into(), room_capacity, slow, timers, players, ..Scenario::default() };
     Setup::new(scenario).expect("it can be played")
 }
 

@@ -223,7 +223,9 @@ async fn a_session_moves_between_processes_and_the_old_one_is_told() {
     assert!(logs.iter().all(|log| log.contains("drained")), "{logs:?}");
     secrets.extend(["key-of-these-tests".to_owned(), "secret ".to_owned()]);
     for secret in &secrets {
-        for (what, text) in [("metrics", &services), ("metrics", &rooms), ("log", &logs[0]), ("log", &logs[1])] {
+        for (what, text) in
+            [("metrics", &services), ("metrics", &rooms), ("log", &logs[0]), ("log", &logs[1])]
+        {
             assert!(!text.contains(secret.as_str()), "{secret} stands in the {what}: {text}");
         }
     }

@@ -74,7 +74,12 @@ fn list(bytes: &[u8]) -> String {
 #[test]
 fn the_forms_find_what_they_should() {
     let key = "0123456789abcdef0123456789abcdef";
-    for written in [key.to_owned(), key.to_uppercase(), format!("{:?}", key.as_bytes()), format!("{:?}", [1u8, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef].repeat(2))] {
+    for written in [
+        key.to_owned(),
+        key.to_uppercase(),
+        format!("{:?}", key.as_bytes()),
+        format!("{:?}", [1u8, 0x23, 0x45, 0x67, 0x89, 0xab, 0xcd, 0xef].repeat(2)),
+    ] {
         assert!(forms(key).iter().any(|form| written.to_lowercase().contains(form)), "{written}");
     }
 }
@@ -110,11 +115,13 @@ async fn no_secret_is_ever_logged() {
     let stranger = start(Config { shared_key: "not-the-shared-key".into(), ..rooms.clone() }).await;
     let rooms = start(rooms).await;
     let to = services.addresses.http.expect("it has a LoginServer");
-    let mut secrets = vec![PASSWORD.to_owned(), GUESS.to_owned(), SHARED.to_owned(), "not-the-shared-key".to_owned()];
+    let mut secrets =
+        vec![PASSWORD.to_owned(), GUESS.to_owned(), SHARED.to_owned(), "not-the-shared-key".to_owned()];
 
     // Everything that works.
     let session = try_login(HOME, to, &login_head("ann", PASSWORD, "", true)).await.expect("registers");
-    let guest = try_login(HOME, to, &login_head("", "", "4730d114e32c13359a112ce6cc17eebbd2073944", true)).await;
+    let guest =
+        try_login(HOME, to, &login_head("", "", "4730d114e32c13359a112ce6cc17eebbd2073944", true)).await;
     let guest = guest.expect("a guest");
     let place = room(to, &session.cookie).await;
     let mut first = Player::enter(&place, "ann").await;
@@ -125,7 +132,9 @@ async fn no_secret_is_ever_logged() {
     let mut second = Player::enter(&newer_place, "ann").await;
     second.expect_entry(session.account).await;
     first.expect_refusal(21).await;
-    for secret in [&session.cookie, &newer.cookie, &guest.cookie, &guest.password, &place.key, &newer_place.key] {
+    for secret in
+        [&session.cookie, &newer.cookie, &guest.cookie, &guest.password, &place.key, &newer_place.key]
+    {
         assert_eq!(secret.len(), 32);
         secrets.push(secret.clone());
     }
@@ -137,7 +146,11 @@ async fn no_secret_is_ever_logged() {
         assert!(try_login(HOME, to, &login_head("ann", GUESS, "", false)).await.is_err());
     }
     assert!(try_login(AWAY, to, &login_head("ann", PASSWORD, "", true)).await.is_ok());
-    assert!(try_login(HOME, to, &login_head("ann", PASSWORD, "", true).replace("&sign=7", "&sign=8")).await.is_err());
+    assert!(
+        try_login(HOME, to, &login_head("ann", PASSWORD, "", true).replace("&sign=7", "&sign=8"))
+            .await
+            .is_err()
+    );
     assert!(try_login(HOME, to, &login_head("ann", &PASSWORD.repeat(9), "", true)).await.is_err());
     assert!(try_room(HOME, to, Some(&session.cookie)).await.is_err());
     let long = format!("GET /msg?p={PASSWORD}&x={} HTTP/1.1", "x".repeat(4_000));

@@ -382,7 +382,8 @@ pub(crate) async fn whole_entry(to: SocketAddr, name: &str) -> (Player, Session,
 
 /// A line of a process' memory, `VmRSS:` or `VmHWM:`, in KiB.
 pub(crate) fn memory_kib(process: u32, line: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process of this machine");
+    let status =
+        std::fs::read_to_string(format!("/proc/{process}/status")).expect("a process of this machine");
     let found = status.lines().find_map(|text| text.strip_prefix(line)).expect("such a line");
     found.split_whitespace().next().and_then(|kib| kib.parse().ok()).expect("a number")
 }
