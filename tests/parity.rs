@@ -8,14 +8,15 @@ use gatepass_adapters::drive::{Node, Out, RoleId, Roles};
 use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
-    client::{Client, Script},
-    ids::{Addr, ConnId, Generation, ServerId},
+    client::Client,
+    ids::{Addr, CallId, ConnId, Generation, ServerId},
     login::LoginServer,
-    message::{Answer, Ask, Asker, Credentials, Message, Question},
+    message::{AccountsAsk, Answer, Ask, Asker, Message, Question},
+    properties::Goal,
     rcenter::RCenter,
     role::{Command, Cx, Effect, Effects, Entropy, Event, Role, Settings, Timer},
     room::RoomServer,
-    text::{Name, Password, bounded, nickname},
+    text::bounded,
 };
 use gatepass_sim::{
     choice::Choice,
@@ -70,25 +71,19 @@ struct Served {
     facts: Vec<String>,
 }
 
-fn text(name: &str) -> Name {
-    bounded(name).expect("short")
-}
-
-fn password(of: &str) -> Password {
-    Password::new(&format!("password of {of}")).expect("short")
-}
-
 impl Served {
-    fn new(scenario: &Scenario, settings: Settings) -> Self {
-        let mut accounts = Accounts::new();
-        let mut names: Vec<&str> =
-            scenario.players.iter().filter(|p| !p.register).map(|p| p.account.as_str()).collect();
-        names.sort_unstable();
-        names.dedup();
-        for name in names {
-            accounts.create(text(name), None, password(name));
+    /// The servers that `world` begins with, and its players and accounts as they are before anything happened.
+    fn new(world: &World, settings: Settings) -> Self {
+        let (mut devices, mut accounts) = (Vec::new(), Accounts::new());
+        for host in world.hosts() {
+            match &host.role {
+                HostRole::Player(client) => {
+                    devices.push(Device { client: client.clone(), timers: Vec::new() })
+                }
+                HostRole::Accounts(store) => accounts = store.clone(),
+                _ => {}
+            }
         }
-        let devices: Vec<_> = scenario.players.iter().enumerate().map(|(n, p)| device(n, p)).collect();
         let roles = Roles {
             cache: Some(Cache::new(Generation(1), false)),
             center: Some(RCenter::new()),
@@ -235,12 +230,7 @@ impl Served {
         }
     }
 
-    fn ask_accounts(
-        &mut self,
-        role: RoleId,
-        call: gatepass_core::ids::CallId,
-        ask: gatepass_core::message::AccountsAsk,
-    ) -> Option<Answer> {
+    fn ask_accounts(&mut self, role: RoleId, call: CallId, ask: AccountsAsk) -> Option<Answer> {
         let mut effects = Effects::new();
         let cx = &mut Cx { settings: &self.settings, entropy: &mut Counter { node: 0, drawn: 0 } };
         let question = Question { from: Asker(role as u64), call, ask: Ask::Accounts(ask) };
@@ -269,26 +259,6 @@ fn place(pick: Pick) -> (usize, usize, u64) {
     (pick.from.into(), pick.to.into(), pick.lane.into())
 }
 
-fn device(n: usize, player: &Player) -> Device {
-    let password = password(if player.wrong_password { "a guess" } else { &player.account });
-    let name = text(&player.account);
-    let credentials = if player.register {
-        Credentials::Register { name, password }
-    } else {
-        Credentials::Password { name, password }
-    };
-    let script = Script {
-        credentials,
-        addr: Addr(n as u128 + 1),
-        scene: 0,
-        name: nickname(""),
-        heartbeats: player.heartbeats,
-        retries: player.retries,
-        cheat: player.cheat.map(Into::into),
-    };
-    Device { client: Client::new(script, ConnId((n as u64 + 1) * CONNS_PER_PLAYER)), timers: Vec::new() }
-}
-
 /// Messages to and from players take time, everything else is at once, as in a process with all roles.
 fn scenario(players: Vec<Player>, room_capacity: u16) -> Setup {
     let timers = [(TimerKind::Heartbeat, 3), (TimerKind::Leave, 5)].into_iter().collect();
@@ -305,7 +275,7 @@ fn player(account: &str) -> Player {
 /// Plays one run in both, its choices drawn from a seed, and compares after each. What was visible, in words.
 fn compare(setup: &Setup, seed: u64) -> Vec<String> {
     let mut world = World::new(setup);
-    let mut served = Served::new(&setup.scenario, setup.settings.clone());
+    let mut served = Served::new(&world, setup.settings.clone());
     let mut scratch = Scratch::default();
     scratch.log = Some(Vec::new());
     let mut choices = Vec::new();
@@ -384,7 +354,7 @@ fn a_login_is_the_same_in_both() {
 fn a_takeover_is_the_same_in_both() {
     let setup = scenario(vec![player("ann"), player("ann"), player("ann")], 50);
     let runs: Vec<_> = (0..300).map(|seed| compare(&setup, seed)).collect();
-    assert!(setup.is_met(gatepass_core::properties::Goal::LocalTakeover), "{:#?}", runs[0]);
+    assert!(setup.is_met(Goal::LocalTakeover), "{:#?}", runs[0]);
 }
 
 #[test]
@@ -398,6 +368,6 @@ fn refusals_are_the_same_in_both() {
     ];
     let setup = scenario(players, 2);
     let runs: Vec<_> = (0..200).map(|seed| compare(&setup, seed)).collect();
-    assert!(setup.is_met(gatepass_core::properties::Goal::ReplayRefused), "{:#?}", runs[0]);
+    assert!(setup.is_met(Goal::ReplayRefused), "{:#?}", runs[0]);
     assert!(heard(&runs, "begin 4"), "{:#?}", runs[0]);
 }
