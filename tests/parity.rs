@@ -78,7 +78,7 @@ impl Served {
         for host in world.hosts() {
             match &host.role {
                 HostRole::Player(client) => {
-                    devices.push(Device { client: client.clone(), timers: Vec::new() })
+                    devices.push(Device { client: client.clone(), timers: Vec::new() });
                 }
                 HostRole::Accounts(store) => accounts = store.clone(),
                 _ => {}
