@@ -35,7 +35,8 @@ const INBOX: usize = 64;
 
 /// Plays a script to its end and reports what happens on the way.
 ///
-/// When `leave` is ready, a player who is in a room leaves it. Dropping the future closes all its connections.
+/// When `leave` is ready, a player who is in a room leaves it; it is looked at only while he is in one. Dropping
+/// the future closes all its connections.
 pub async fn play(
     script: Script,
     options: &Options,
@@ -70,7 +71,8 @@ pub async fn play(
         let due = timer.map_or_else(|| Instant::now() + Duration::from_secs(3600), |(_, at)| at);
         tokio::select! {
             biased;
-            () = &mut leave, if !left => {
+            // Before he is in there is nothing to leave: the wish waits until he is.
+            () = &mut leave, if !left && driver.client.outcome() == Outcome::Live => {
                 left = true;
                 driver.feed(Event::Command(Command::Leave), &mut report).await;
             }
