@@ -1,4 +1,4 @@
-//! What a check found, for people and, under stable names, for programs.
+//! What a check or a simulation found, for people and, under stable names, for programs.
 //!
 //! Only what was seen is claimed: a property *holds* if every state of the scenario was visited; if a bound or a
 //! violation ended the check before that, it was *not violated* so far, and the report says which bound it was.
@@ -11,8 +11,10 @@ use serde::Serialize;
 use crate::check;
 
 mod run;
+mod seeds;
 
 pub use run::RunReport;
+pub use seeds::{Failure, Reached, SeedsReport};
 
 /// What the check of one scenario found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -280,6 +282,11 @@ pub fn grouped(number: u64) -> String {
         out.push(digit);
     }
     out
+}
+
+/// A number of things.
+fn counted(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 
 /// Seconds as people say them.

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
-use super::{AlwaysVerdict, Ended, ScenarioReport, Verdict, duration, grouped};
+use super::{AlwaysVerdict, Ended, ScenarioReport, Verdict, counted, duration, grouped};
 use crate::diagram::{TERMINAL_WIDTH, wrap};
 
 /// What a run over several scenarios found.
@@ -36,7 +36,7 @@ impl RunReport {
     pub fn summary(&self) -> String {
         let mut out = String::new();
         let states = grouped(self.states);
-        let scenarios = counted(self.scenarios.len(), "scenario");
+        let scenarios = counted(self.scenarios.len() as u64, "scenario");
         let _ =
             writeln!(out, "{scenarios}, {states} states, {}: {}", duration(self.seconds), self.conclusion());
         if self.scenarios.len() > 1 {
@@ -47,7 +47,7 @@ impl RunReport {
     }
 
     fn conclusion(&self) -> String {
-        let count = |verdict| self.scenarios.iter().filter(|report| report.verdict == verdict).count();
+        let count = |verdict| self.scenarios.iter().filter(|report| report.verdict == verdict).count() as u64;
         match self.verdict {
             Verdict::Holds => "everything holds, every state was visited".to_owned(),
             Verdict::Violated => format!("VIOLATED in {}", counted(count(Verdict::Violated), "scenario")),
@@ -68,8 +68,8 @@ impl RunReport {
             |seen| {
                 let of = |verdict| named(seen, |other| *other == verdict);
                 let violated = of(AlwaysVerdict::Violated);
-                let holds = of(AlwaysVerdict::Holds).len();
-                let open = of(AlwaysVerdict::NotViolatedWithinBounds).len();
+                let holds = of(AlwaysVerdict::Holds).len() as u64;
+                let open = of(AlwaysVerdict::NotViolatedWithinBounds).len() as u64;
                 let mut parts = Vec::new();
                 if !violated.is_empty() {
                     parts.push(format!("VIOLATED in {}", violated.join(", ")));
@@ -145,9 +145,4 @@ impl RunReport {
 
 fn named<'a, T>(seen: &[(&'a str, T)], which: impl Fn(&T) -> bool) -> Vec<&'a str> {
     seen.iter().filter(|(_, entry)| which(entry)).map(|(scenario, _)| *scenario).collect()
-}
-
-fn counted(count: usize, noun: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {noun}{plural}")
 }

@@ -71,6 +71,34 @@ fn the_names_in_json_are_stable() {
 }
 
 #[test]
+fn seeds_are_samples() {
+    let quiet = SeedsReport {
+        scenario: "lost-kick".to_owned(),
+        policy: "strict".to_owned(),
+        flaw: None,
+        from_seed: 0,
+        seeds: 1_000,
+        steps: 123_456,
+        seconds: 0.25,
+        steps_per_second: 493_824.0,
+        goals: vec![
+            Reached { goal: "login_succeeds".to_owned(), seeds: 998 },
+            Reached { goal: "takeover_after_lost_kick".to_owned(), seeds: 0 },
+        ],
+        failing: 0,
+        failure: None,
+    };
+    let failure = Failure {
+        seed: 17,
+        reproduce: "gatepass simulate --scenario lost-kick --seed 17".to_owned(),
+        choices_before: 80,
+        violation: run().pop().and_then(|report| report.violation).expect("the last one is violated"),
+    };
+    let loud = SeedsReport { failing: 3, failure: Some(failure), ..quiet.clone() };
+    insta::assert_snapshot!(format!("{}\n{}", quiet.table(), loud.table()));
+}
+
+#[test]
 fn the_worst_scenario_decides() {
     let verdict = |reports: &[ScenarioReport]| RunReport::of(reports.to_vec()).verdict;
     let [holds, bound, unmet, violated] = &run()[..] else { panic!("there are four") };
