@@ -29,7 +29,7 @@ fn main() {
                 flaw.name,
                 flaw.scenario,
                 flaw.breaks.name(),
-                v.map(|v| (v.broken.name(), v.choices.len())),
+                v.first().map(|v| (v.broken.name(), v.choices.len())),
                 t.elapsed().as_secs_f64()
             );
         }
@@ -53,7 +53,7 @@ fn main() {
             r.ended,
             r.goals.iter().filter(|g| !g.1).collect::<Vec<_>>()
         );
-        if let Some(v) = r.violation {
+        if let Some(v) = r.violations.first() {
             println!("  VIOLATION {:?} in {} {}", v.broken, v.choices.len(), v.shortest);
             let setup = Setup::new(Scenario::named(&r.scenario).unwrap()).unwrap();
             let t = gatepass_sim::replay::tell(&setup, &v.choices);

@@ -44,7 +44,7 @@ impl Worlds {
 }
 
 thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::default();
+    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::remembering());
 }
 
 impl Model for Worlds {
@@ -162,8 +162,8 @@ pub struct Report {
     pub properties: Vec<(Property, Verdict)>,
     /// Every goal of the scenario, and whether a run met it.
     pub goals: Vec<(Goal, bool)>,
-    /// What broke, if something did.
-    pub violation: Option<Violation>,
+    /// What broke, the one that was asked for first.
+    pub violations: Vec<Violation>,
 }
 
 impl Report {
@@ -203,11 +203,19 @@ pub fn check(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, ScenarioError> {
     let setup = Arc::new(Setup::new(scenario)?);
-    Ok(explore(&setup, bounds, progress))
+    Ok(explore(&setup, None, bounds, progress))
 }
 
 /// Explores the worlds of a setup.
-pub fn explore(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Progress)) -> Report {
+///
+/// If something breaks, the shortest ways there are searched for: to `wanted`, if it is given, else to whatever
+/// breaks at about the same depth.
+pub fn explore(
+    setup: &Arc<Setup>,
+    wanted: Option<Property>,
+    bounds: Bounds,
+    progress: &mut dyn FnMut(Progress),
+) -> Report {
     let worlds = Worlds::new(Arc::clone(setup));
     let started = Instant::now();
     let checker = worlds
@@ -246,18 +254,16 @@ pub fn explore(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Prog
     }
     let seconds = started.elapsed().as_secs_f64();
     let found = checker.discoveries().into_values().next().map(stateright::Path::into_actions);
-    let violation = found.map(|choices| {
+    let mut violations = Vec::new();
+    if let Some(choices) = found {
         ended = Ended::Violated;
-        let rest = Bounds { time: bounds.time.saturating_sub(started.elapsed()), ..bounds };
-        shortest(setup, None, rest, progress).unwrap_or_else(|| {
-            let broken = crate::replay::outcome(setup, &choices);
-            Violation {
-                broken: broken.unwrap_or(Broken::Invariant("the violation does not replay")),
-                choices,
-                shortest: false,
-            }
-        })
-    });
+        violations = shortest(setup, wanted, bounds, progress);
+        if violations.is_empty() {
+            let broken = crate::replay::outcome(setup, &choices)
+                .unwrap_or(Broken::Invariant("the violation does not replay"));
+            violations.push(Violation { broken, choices, shortest: false });
+        }
+    }
     Report {
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
@@ -268,17 +274,17 @@ pub fn explore(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Prog
         seconds,
         peak_memory: peak,
         ended,
-        properties: verdicts(ended, violation.as_ref()),
+        properties: verdicts(ended, &violations),
         goals: setup.scenario.goals.iter().map(|goal| (*goal, setup.is_met(*goal))).collect(),
-        violation,
+        violations,
     }
 }
 
-fn verdicts(ended: Ended, violation: Option<&Violation>) -> Vec<(Property, Verdict)> {
+fn verdicts(ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> {
     Property::ALL
         .into_iter()
         .map(|property| {
-            let broken = violation.is_some_and(|it| it.broken == Broken::Property(property));
+            let broken = violations.iter().any(|it| it.broken == Broken::Property(property));
             let verdict = match ended {
                 _ if broken => Verdict::Violated,
                 Ended::Exhausted => Verdict::Holds,
@@ -289,23 +295,28 @@ fn verdicts(ended: Ended, violation: Option<&Violation>) -> Vec<(Property, Verdi
         .collect()
 }
 
-/// The shortest way to something broken, by exploring one level after the other. Where several are equally
-/// short it is always the same one. Nothing if there is none within the bounds.
+/// How many levels a search goes on after the first violation, to see what else breaks.
+const LEVELS_BEYOND: u64 = 4;
+
+/// The shortest way to each property that breaks, by exploring one level after the other. Where several are
+/// equally short it is always the same one. The search ends when `wanted` is found; without it, a few levels
+/// after the first violation; or at a bound.
 pub fn shortest(
     setup: &Arc<Setup>,
-    property: Option<Property>,
+    wanted: Option<Property>,
     bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
-) -> Option<Violation> {
+) -> Vec<Violation> {
     let started = Instant::now();
-    let mut scratch = Scratch::default();
+    let mut scratch = Scratch::remembering();
     let mut seen: HashMap<u64, (u64, Choice), foldhash::fast::FixedState> = HashMap::default();
     let first = World::new(setup);
     let root = fingerprint(&first);
     let mut level = vec![(root, first)];
-    let mut depth = 0;
+    let (mut depth, mut last_level) = (0, u64::MAX);
     let mut choices = Vec::new();
-    while !level.is_empty() {
+    let mut found: Vec<Violation> = Vec::new();
+    while !level.is_empty() && depth < last_level {
         let mut next_level = Vec::new();
         for (from, world) in level {
             choices.clear();
@@ -320,17 +331,24 @@ pub fn shortest(
                     continue;
                 }
                 seen.insert(print, (from, choice));
-                if let Some(broken) = next.broken() {
-                    if property.is_some_and(|property| broken != Broken::Property(property)) {
-                        continue;
-                    }
-                    return Some(Violation { broken, choices: path(&seen, print, root), shortest: true });
+                let Some(broken) = next.broken() else {
+                    next_level.push((print, next));
+                    continue;
+                };
+                if found.iter().all(|known| known.broken != broken) {
+                    found.push(Violation { broken, choices: path(&seen, print, root), shortest: true });
                 }
-                next_level.push((print, next));
             }
         }
         level = next_level;
         depth += 1;
+        let is_wanted = |it: &Violation| wanted.is_some_and(|wanted| it.broken == Broken::Property(wanted));
+        if found.iter().any(is_wanted) {
+            break;
+        }
+        if !found.is_empty() && wanted.is_none() {
+            last_level = last_level.min(depth + LEVELS_BEYOND);
+        }
         let now = Progress {
             states: seen.len() as u64,
             depth,
@@ -339,10 +357,12 @@ pub fn shortest(
         };
         progress(now);
         if now.states > bounds.states || now.elapsed > bounds.time || now.memory > bounds.memory {
-            return None;
+            break;
         }
     }
-    None
+    // What was asked for first, then in the order of the properties.
+    found.sort_by_key(|it| (wanted.is_none_or(|wanted| it.broken != Broken::Property(wanted)), it.broken));
+    found
 }
 
 fn path<S: std::hash::BuildHasher>(

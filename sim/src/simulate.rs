@@ -57,6 +57,8 @@ pub struct Run {
     pub ignored: u64,
     /// Identifies the world it ended in.
     pub end: u64,
+    /// Goals it met, a bit each.
+    pub goals: u32,
     /// What it broke.
     pub broken: Option<Broken>,
 }
@@ -85,8 +87,10 @@ pub struct Summary {
     pub events: u64,
     /// Time it took.
     pub seconds: f64,
-    /// Every goal of the scenario, and whether a run met it.
-    pub goals: Vec<(Goal, bool)>,
+    /// Every goal of the scenario, and how many runs met it.
+    pub goals: Vec<(Goal, u64)>,
+    /// Runs that broke something.
+    pub failing: u64,
     /// The failure of the lowest seed that failed, made small.
     pub failure: Option<Failure>,
 }
@@ -117,6 +121,7 @@ fn run_from(
     let mut prng = Prng::new(seed);
     let weights = Weights::draw(&mut prng);
     let (events, ignored) = (scratch.steps, scratch.ignored);
+    scratch.goals = 0;
     let mut made = Vec::new();
     let mut choices = Vec::new();
     let mut count = 0;
@@ -148,6 +153,7 @@ fn run_from(
         events: scratch.steps - events,
         ignored: scratch.ignored - ignored,
         end: fingerprint(world),
+        goals: scratch.goals,
         broken: world.broken(),
     }
 }
@@ -185,13 +191,12 @@ impl Weights {
 }
 
 /// Runs all seeds of a plan. `progress` hears how many runs and steps are done.
-///
-/// Every seed below the one that is reported as failed was run and did not fail.
 pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u64)) -> Summary {
     let started = Instant::now();
     let (next, runs, steps, events) =
         (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-    let failed = AtomicU64::new(u64::MAX);
+    let (failed, failing) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
+    let met: [AtomicU64; Goal::ALL.len()] = Default::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.threads.max(1))
             .map(|_| {
@@ -201,7 +206,7 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let seed = plan.from_seed.wrapping_add(index);
-                        if index >= plan.seeds || index > failed.load(Ordering::Relaxed) {
+                        if index >= plan.seeds {
                             break;
                         }
                         let mut world = first.clone();
@@ -209,7 +214,11 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
                         runs.fetch_add(1, Ordering::Relaxed);
                         steps.fetch_add(run.steps, Ordering::Relaxed);
                         events.fetch_add(run.events, Ordering::Relaxed);
+                        for (goal, met) in Goal::ALL.into_iter().zip(&met) {
+                            met.fetch_add(u64::from(run.goals >> goal as u32 & 1), Ordering::Relaxed);
+                        }
                         if run.broken.is_some() {
+                            failing.fetch_add(1, Ordering::Relaxed);
                             failed.fetch_min(index, Ordering::Relaxed);
                         }
                     }
@@ -232,7 +241,13 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
         steps: steps.into_inner(),
         events: events.into_inner(),
         seconds,
-        goals: setup.scenario.goals.iter().map(|goal| (*goal, setup.is_met(*goal))).collect(),
+        goals: setup
+            .scenario
+            .goals
+            .iter()
+            .map(|goal| (*goal, met[*goal as usize].load(Ordering::Relaxed)))
+            .collect(),
+        failing: failing.into_inner(),
         failure,
     }
 }

@@ -19,6 +19,7 @@ use gatepass_core::{
 use crate::{
     choice::Choice,
     host::{Host, HostRole, TimerKind},
+    memo::{Memo, Taken},
     net::{Body, Net, Packet, Pick},
     scenario::Faults,
     setup::{FIRST_LINK, Setup, server_id},
@@ -86,12 +87,24 @@ pub struct Scratch {
     effects: Effects,
     /// Events that follow at once.
     queue: VecDeque<(usize, Event)>,
+    /// Steps that were taken before, for a checker: it meets the same ones again and again.
+    memo: Option<Memo>,
+    /// Goals met since somebody last looked, a bit each.
+    pub goals: u32,
     /// What happened, if somebody wants to know.
     pub log: Option<Vec<Happening>>,
     /// Events that meant nothing to their role.
     pub ignored: u64,
     /// Events given to roles.
     pub steps: u64,
+}
+
+impl Scratch {
+    /// For a checker.
+    #[must_use]
+    pub fn remembering() -> Self {
+        Self { memo: Some(Memo::default()), ..Self::default() }
+    }
 }
 
 /// Events that one choice may cause on links that take no time. Far above what any protocol step needs: more
@@ -532,15 +545,7 @@ impl World {
             (HostRole::Room(room), Event::Received { conn, .. }) if !room.is_live(*conn) => Some(*conn),
             _ => None,
         };
-        let host = self.hosts[node].edit();
-        let step = host.step(node, &setup.settings, event, &mut effects);
-        scratch.steps += 1;
-        scratch.ignored += u64::from(matches!(step, Step::Ignored(_)));
-        if cfg!(debug_assertions)
-            && let Err(rule) = host.check()
-        {
-            self.broken = Some(Broken::Invariant(rule));
-        }
+        self.take(setup, node, event, &mut effects, scratch);
         if let Some(conn) = unverified
             && speaks_out_of_turn(conn, effects.as_slice())
         {
@@ -560,6 +565,52 @@ impl World {
                 .any(|(room, capacity, taken)| promised == Some(room) && taken > u32::from(capacity))
         {
             self.broken.get_or_insert(Broken::Property(Property::Capacity));
+        }
+    }
+
+    /// Steps the role of a node, and sets its timers.
+    fn take(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        event: Event,
+        effects: &mut Effects,
+        scratch: &mut Scratch,
+    ) {
+        scratch.steps += 1;
+        let key = scratch.memo.as_ref().map(|_| Memo::key(node, &self.hosts[node], &event));
+        if let Some((memo, key)) = scratch.memo.as_ref().zip(key)
+            && let Some(taken) = memo.get(&key)
+        {
+            scratch.ignored += u64::from(taken.ignored);
+            self.hosts[node] = taken.host.clone();
+            for effect in &taken.effects {
+                effects.push(effect.clone());
+            }
+            return;
+        }
+        let host = self.hosts[node].edit();
+        let ignored = matches!(host.step(node, &setup.settings, event, effects), Step::Ignored(_));
+        for effect in effects.as_slice() {
+            match effect {
+                Effect::Arm { timer, .. } => host.arm(*timer),
+                Effect::Disarm(timer) => {
+                    host.disarm(timer);
+                }
+                _ => {}
+            }
+        }
+        scratch.ignored += u64::from(ignored);
+        if cfg!(debug_assertions)
+            && let Err(rule) = host.check()
+        {
+            self.broken = Some(Broken::Invariant(rule));
+        }
+        if let Some((memo, key)) = scratch.memo.as_mut().zip(key) {
+            let _ = self.hosts[node].fingerprint();
+            let follows = |effect: &&Effect| !matches!(effect, Effect::Arm { .. } | Effect::Disarm(_));
+            let effects = effects.as_slice().iter().filter(follows).cloned().collect();
+            memo.insert(key, Taken { host: self.hosts[node].clone(), effects, ignored });
         }
     }
 
@@ -591,12 +642,8 @@ impl World {
                 let body = Body::Answered(call, answer);
                 self.post(setup, node, to, lane(call.conn), Some(life), body, scratch);
             }
-            Effect::Arm { timer, .. } => self.hosts[node].edit().arm(timer),
-            Effect::Disarm(timer) => {
-                if self.hosts[node].get().timers.contains(&timer) {
-                    self.hosts[node].edit().disarm(&timer);
-                }
-            }
+            // The node's timers are set where its step is taken.
+            Effect::Arm { .. } | Effect::Disarm(_) => {}
             Effect::Connect { conn, endpoint } => self.connect(setup, node, conn, &endpoint, scratch),
             Effect::Close(conn) => self.close(setup, node, conn, scratch),
             Effect::CloseAll => {
@@ -718,7 +765,7 @@ impl World {
             Fact::Admitted { conn, .. } => setup.player_of(*conn).map(|player| setup.knows(player)),
             _ => None,
         };
-        self.goals(setup, fact);
+        self.goals(setup, fact, scratch);
         if matters(fact) {
             let capacity = setup.settings.capacity.room;
             if let Err(property) = self.ledger.edit().record(fact, player, capacity) {
@@ -727,29 +774,33 @@ impl World {
         }
     }
 
-    fn goals(&self, setup: &Setup, fact: &Fact) {
+    fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {
+        let mut meet = |goal: Goal| {
+            scratch.goals |= 1 << goal as u32;
+            setup.meet(goal);
+        };
         match fact {
             Fact::Admitted { account, handed_over, resumes: None, .. } => {
-                setup.meet(Goal::LoginSucceeds);
+                meet(Goal::LoginSucceeds);
                 if *handed_over && !self.past.room_crashed {
-                    setup.meet(Goal::RemoteTakeover);
+                    meet(Goal::RemoteTakeover);
                 }
                 if *handed_over && self.past.kick_lost {
-                    setup.meet(Goal::TakeoverAfterLostKick);
+                    meet(Goal::TakeoverAfterLostKick);
                 }
                 if *handed_over && self.past.room_crashed && self.ledger.get().newest.contains_key(account) {
-                    setup.meet(Goal::TakeoverAfterCrash);
+                    meet(Goal::TakeoverAfterCrash);
                 }
             }
             Fact::Left { why: Ended::Replaced { .. }, .. } if self.past == Past::default() => {
-                setup.meet(Goal::LocalTakeover);
+                meet(Goal::LocalTakeover);
             }
-            Fact::TokenExpired { unused: true, .. } => setup.meet(Goal::TokenExpiresUnused),
-            Fact::TokenRefused { why: Refusal::TokenUsed } => setup.meet(Goal::ReplayRefused),
+            Fact::TokenExpired { unused: true, .. } => meet(Goal::TokenExpiresUnused),
+            Fact::TokenRefused { why: Refusal::TokenUsed } => meet(Goal::ReplayRefused),
             Fact::GraceEnded if self.past.cache_lost && !self.ledger.get().live.is_empty() => {
-                setup.meet(Goal::CacheLossSurvived);
+                meet(Goal::CacheLossSurvived);
             }
-            Fact::EntryRefused { why: Refusal::RoomFull } => setup.meet(Goal::FullRoomRefuses),
+            Fact::EntryRefused { why: Refusal::RoomFull } => meet(Goal::FullRoomRefuses),
             _ => {}
         }
     }

@@ -105,7 +105,7 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Scenari
         let mut line = Line::new(&setup.scenario.name);
         let mut last = Duration::ZERO;
         let mut shortening = false;
-        explore(setup, args.bounds(), &mut |now| {
+        explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| {
             // The clock starts again when the search for the shortest way begins.
             shortening |= now.elapsed < last;
             last = now.elapsed;
@@ -114,7 +114,7 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Scenari
     };
     report.flaw = flaw.map(|flaw| flaw.name.to_owned());
 
-    let Some(violation) = &report.violation else {
+    let Some(violation) = report.violations.first() else {
         let report = ScenarioReport::new(&report, None);
         if !args.json {
             say(report.table());

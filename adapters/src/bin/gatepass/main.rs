@@ -15,6 +15,7 @@ mod login;
 mod replay;
 mod serve;
 mod shared;
+mod simulate;
 mod vectors;
 
 #[global_allocator]
@@ -31,6 +32,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     Check(Box<check::Args>),
+    Simulate(Box<simulate::Args>),
     Replay(Box<replay::Args>),
     Explore(Box<explore::Args>),
     Serve(Box<serve::Args>),
@@ -42,6 +44,7 @@ enum Command {
 fn main() -> ExitCode {
     match Cli::parse().command {
         Command::Check(args) => check::run(&args),
+        Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Serve(args) => serve::run(*args),
