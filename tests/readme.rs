@@ -75,8 +75,10 @@ fn every_example_can_be_typed() {
         let name = args.first().expect("a command line names a subcommand");
         assert!(names.contains(name), "there is no gatepass {name}");
         let help = help(&[name]);
-        let known: Vec<&str> =
-            help.split(|c: char| !(c.is_alphanumeric() || c == '-')).filter(|w| w.starts_with("--")).collect();
+        let known: Vec<&str> = help
+            .split(|c: char| !(c.is_alphanumeric() || c == '-'))
+            .filter(|w| w.starts_with("--"))
+            .collect();
         for flag in args.iter().filter(|arg| arg.starts_with("--")) {
             let flag = flag.split('=').next().unwrap_or(flag);
             assert!(known.contains(&flag), "gatepass {name} has no {flag}");
@@ -90,7 +92,10 @@ fn steady(line: &str) -> String {
         return line[..10].trim_end().to_owned();
     }
     // "1 scenario, 28 states, 1 ms: everything holds …"
-    if line.contains(" scenario") && line.contains(" states, ") && let Some((_, verdict)) = line.split_once(": ") {
+    if line.contains(" scenario")
+        && line.contains(" states, ")
+        && let Some((_, verdict)) = line.split_once(": ")
+    {
         return format!("scenarios: {verdict}");
     }
     line.trim_end().to_owned()

@@ -61,7 +61,10 @@ fn imports_go_one_way() {
     assert_eq!(said("adapters", &["gatepass_sim"], command), [""; 0], "only the command knows both");
 
     let manifest = toml_lines::read("core/Cargo.toml");
-    assert!(manifest.dependencies.iter().all(|name| !name.starts_with("gatepass")), "core depends on no member");
+    assert!(
+        manifest.dependencies.iter().all(|name| !name.starts_with("gatepass")),
+        "core depends on no member"
+    );
     let manifest = toml_lines::read("sim/Cargo.toml");
     assert!(manifest.dependencies.iter().all(|name| name != "gatepass-adapters"));
 }
@@ -93,17 +96,23 @@ fn roles_do_not_know_each_other() {
 
 #[test]
 fn core_can_name_no_clock_and_no_order_of_hashes() {
-    let words = ["std::", "extern crate std", "HashMap", "HashSet", "Instant", "SystemTime", "thread", "println"];
+    let words =
+        ["std::", "extern crate std", "HashMap", "HashSet", "Instant", "SystemTime", "thread", "println"];
     assert_eq!(said("core/src", &words, |_, _| false), [""; 0]);
     let wire = |name: &str, _: &str| name.starts_with("core/src/wire/");
-    assert_eq!(said("core/src", &["f32", "f64"], wire), [""; 0], "floats are for fields of the original only");
+    assert_eq!(
+        said("core/src", &["f32", "f64"], wire),
+        [""; 0],
+        "floats are for fields of the original only"
+    );
     assert!(read("core/src/lib.rs").contains("#![no_std]"));
 }
 
 #[test]
 fn nothing_is_left_for_later() {
     // Written in two parts, or this file would be found.
-    let later = [concat!("todo", "!"), concat!("unimplemented", "!"), concat!("dbg", "!"), concat!("#[", "ignore")];
+    let later =
+        [concat!("todo", "!"), concat!("unimplemented", "!"), concat!("dbg", "!"), concat!("#[", "ignore")];
     for dir in ["core", "sim", "adapters", "tests"] {
         assert_eq!(said(dir, &later, |_, _| false), [""; 0]);
         for path in files(dir, "rs") {
@@ -145,7 +154,10 @@ fn files_are_short_enough_to_read() {
 fn versions_stand_in_one_place() {
     for member in ["Cargo.toml", "core/Cargo.toml", "sim/Cargo.toml", "adapters/Cargo.toml"] {
         let manifest = toml_lines::read(member);
-        assert_eq!(manifest.without_workspace, [""; 0], "{member}: versions stand in [workspace.dependencies]");
+        assert_eq!(
+            manifest.without_workspace, [""; 0],
+            "{member}: versions stand in [workspace.dependencies]"
+        );
         assert!(manifest.workspace_lints, "{member}: [lints] workspace = true");
     }
 }
@@ -201,14 +213,19 @@ fn every_scenario_is_shipped() {
         let read = Scenario::from_toml(&read(&path)).unwrap_or_else(|error| panic!("{name}: {error}"));
         assert_eq!(read.name, name, "a scenario is called like its file");
         assert!(shipped.contains(&read), "{name} is not in Scenario::shipped");
-        assert!(!read.about.is_empty() && !read.goals.is_empty(), "{name} says what it shows, and what must happen");
+        assert!(
+            !read.about.is_empty() && !read.goals.is_empty(),
+            "{name} says what it shows, and what must happen"
+        );
     }
 }
 
 #[test]
 fn every_flaw_is_a_shipped_scenario_with_one_rule_less() {
     for flaw in FLAWS {
-        let Some(scenario) = Scenario::named(flaw.scenario) else { panic!("{}: no such scenario", flaw.name) };
+        let Some(scenario) = Scenario::named(flaw.scenario) else {
+            panic!("{}: no such scenario", flaw.name)
+        };
         assert_eq!(scenario.policy, "strict", "{}: a flaw is strict without a rule", flaw.name);
         assert_ne!(flaw.policy(), Policy::STRICT, "{} leaves nothing out", flaw.name);
     }
