@@ -5,7 +5,7 @@
 //! question that is out gets [`Outage::Down`]: whether it was heard is not known, and roles expect that.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicU64, Ordering},
@@ -91,7 +91,7 @@ impl Services {
     /// Services at these addresses; equal addresses share a link.
     #[must_use]
     pub fn new(key: SharedKey, cache: Option<&str>, center: Option<&str>, accounts: Option<&str>) -> Self {
-        let mut clients: HashMap<String, Arc<Client>> = HashMap::new();
+        let mut clients: BTreeMap<String, Arc<Client>> = BTreeMap::new();
         let mut client = |address: Option<&str>| {
             let address = address?;
             let new = || Arc::new(Client::new(address.to_owned()));
