@@ -26,12 +26,12 @@ pub(crate) enum Node {
     Room,
 }
 
-const LINK: ConnId = ConnId(u64::MAX);
+pub(crate) const LINK: ConnId = ConnId(u64::MAX);
 
 #[derive(Default)]
-struct Counter(u64);
+pub(crate) struct Numbers(u64);
 
-impl Entropy for Counter {
+impl Entropy for Numbers {
     fn bits(&mut self) -> [u8; 16] {
         // splitmix64: keys lie in the tables where random ones would.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -53,7 +53,7 @@ pub(crate) struct Town {
     /// Steps of all roles so far.
     pub(crate) steps: u64,
     settings: Settings,
-    entropy: Counter,
+    entropy: Numbers,
     out: Effects,
     queue: VecDeque<(Node, Event)>,
     /// Tokens that were issued: they are spent, and end later than their logins.
@@ -78,7 +78,7 @@ impl Town {
             room: RoomServer::new(ServerId(7), bounded("room:1").expect("short")),
             steps: 0,
             settings,
-            entropy: Counter::default(),
+            entropy: Numbers::default(),
             out: Effects::new(),
             queue: VecDeque::with_capacity(64),
             tokens: VecDeque::with_capacity(64),
