@@ -38,6 +38,8 @@ pub enum Cheat {
     EmptyKey,
     /// Connects again, after it logged out, with the token it has spent.
     ReplaysToken,
+    /// Takes its token to this server instead of the one it leads to.
+    GoesTo(Endpoint),
 }
 
 /// One player.
@@ -165,7 +167,10 @@ impl Client {
     }
 
     fn connect(&mut self, cx: &Cx<'_>, out: &mut Effects) {
-        let Some((endpoint, _, _)) = self.place else { return };
+        let Some((mut endpoint, _, _)) = self.place else { return };
+        if let Some(Cheat::GoesTo(elsewhere)) = self.script.cheat {
+            endpoint = elsewhere;
+        }
         let conn = self.next_conn();
         self.phase = Phase::Connecting(conn);
         out.push(Effect::Connect { conn, endpoint });

@@ -30,7 +30,8 @@ pub enum Property {
     /// Every live session goes back to exactly one successful verification of that account's own credential,
     /// and the connection is that of a player who knows it.
     Authentic,
-    /// No session ends in favour of an older login, and no login is admitted after a newer one was.
+    /// No session ends in favour of an older login, and no login is admitted after a newer one was. There are
+    /// no ties.
     NewestLoginWins,
     /// Before verification a connection causes nothing but the check of its token, its own refusal and close.
     UnverifiedIsMute,
@@ -189,10 +190,8 @@ impl Ledger {
                 }
             }
             Fact::TokenExpired { key, .. } => self.token_expired(key),
-            Fact::TokenRedeemed { key, .. } => {
-                if self.tokens.get(&key).is_some_and(|token| token.expired) {
-                    return Err(Property::RoomTokenExpires);
-                }
+            Fact::TokenRedeemed { key, .. } if self.tokens.get(&key).is_some_and(|token| token.expired) => {
+                return Err(Property::RoomTokenExpires);
             }
             Fact::Admitted { server, conn, account, seq, key, room, resumes, .. } => {
                 let admission = Admission { server, conn, account, seq, key, resumes };
@@ -242,11 +241,11 @@ impl Ledger {
         if session.is_none_or(|session| !session.genuine || session.account != account) {
             return Err(Property::Authentic);
         }
-        let newest = self.newest.entry(account).or_insert(seq);
-        if *newest > seq {
+        let newest = self.newest.insert(account, seq);
+        // There are no ties: only a session that moves to a new connection keeps its login.
+        if newest.is_some_and(|newest| newest > seq || newest == seq && resumes.is_none()) {
             return Err(Property::NewestLoginWins);
         }
-        *newest = seq;
         Ok(())
     }
 

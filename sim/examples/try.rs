@@ -6,11 +6,24 @@ fn main() {
     let secs: u64 = std::env::args().nth(2).and_then(|s| s.parse().ok()).unwrap_or(60);
     let bounds = Bounds { time: Duration::from_secs(secs), ..Bounds::default() };
     let mut total = 0;
+    if what.as_deref() == Some("sim") {
+        let setup = Arc::new(Setup::new(Scenario::named("login").unwrap()).unwrap());
+        let s = gatepass_sim::simulate::simulate(
+            &setup,
+            gatepass_sim::simulate::Plan { seeds: 100_000, threads: 1, ..Default::default() },
+            &mut |_, _| {},
+        );
+        println!("{:.0} steps/s {} runs {} steps {} events", s.steps_per_second(), s.runs, s.steps, s.events);
+        return;
+    }
     if what.as_deref() == Some("flaws") {
         for flaw in FLAWS {
+            if std::env::args().nth(3).is_some_and(|n| n != flaw.name) {
+                continue;
+            }
             let setup = Arc::new(Setup::with_policy(Scenario::named(flaw.scenario).unwrap(), flaw.policy()));
             let t = std::time::Instant::now();
-            let v = shortest(&setup, bounds, &mut |_| {});
+            let v = shortest(&setup, Some(flaw.breaks), bounds, &mut |_| {});
             println!(
                 "{:25} {:20} {:22} -> {:?} {:.2}s",
                 flaw.name,

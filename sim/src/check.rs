@@ -249,7 +249,7 @@ pub fn explore(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Prog
     let violation = found.map(|choices| {
         ended = Ended::Violated;
         let rest = Bounds { time: bounds.time.saturating_sub(started.elapsed()), ..bounds };
-        shortest(setup, rest, progress).unwrap_or_else(|| {
+        shortest(setup, None, rest, progress).unwrap_or_else(|| {
             let broken = crate::replay::outcome(setup, &choices);
             Violation {
                 broken: broken.unwrap_or(Broken::Invariant("the violation does not replay")),
@@ -291,7 +291,12 @@ fn verdicts(ended: Ended, violation: Option<&Violation>) -> Vec<(Property, Verdi
 
 /// The shortest way to something broken, by exploring one level after the other. Where several are equally
 /// short it is always the same one. Nothing if there is none within the bounds.
-pub fn shortest(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Progress)) -> Option<Violation> {
+pub fn shortest(
+    setup: &Arc<Setup>,
+    property: Option<Property>,
+    bounds: Bounds,
+    progress: &mut dyn FnMut(Progress),
+) -> Option<Violation> {
     let started = Instant::now();
     let mut scratch = Scratch::default();
     let mut seen: HashMap<u64, (u64, Choice), foldhash::fast::FixedState> = HashMap::default();
@@ -316,6 +321,9 @@ pub fn shortest(setup: &Arc<Setup>, bounds: Bounds, progress: &mut dyn FnMut(Pro
                 }
                 seen.insert(print, (from, choice));
                 if let Some(broken) = next.broken() {
+                    if property.is_some_and(|property| broken != Broken::Property(property)) {
+                        continue;
+                    }
                     return Some(Violation { broken, choices: path(&seen, print, root), shortest: true });
                 }
                 next_level.push((print, next));

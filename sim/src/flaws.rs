@@ -56,7 +56,7 @@ pub const FLAWS: &[Flaw] = &[
         name: "trusted-confirmation",
         about: "a confirmed kick is taken as permission, without asking the cache",
         breaks: Property::SingleLiveSession,
-        scenario: "lost-kick",
+        scenario: "takeover-remote",
         apply: |policy| policy.confirmation_is_hint = false,
     },
     Flaw {
@@ -69,7 +69,7 @@ pub const FLAWS: &[Flaw] = &[
     Flaw {
         name: "late-grant-counts",
         about: "a grant admits although its server has released the account since",
-        breaks: Property::SingleLiveSession,
+        breaks: Property::NewestLoginWins,
         scenario: "takeover-remote",
         apply: |policy| policy.late_grant_is_void = false,
     },
@@ -77,7 +77,7 @@ pub const FLAWS: &[Flaw] = &[
         name: "cache-ends-lease-first",
         about: "the cache gives accounts away while their server still believes in its lease",
         breaks: Property::SingleLiveSession,
-        scenario: "cache-loss",
+        scenario: "lease-end",
         apply: |policy| policy.lease_ends_first_at_server = false,
     },
     Flaw {
@@ -98,14 +98,14 @@ pub const FLAWS: &[Flaw] = &[
         name: "reusable-token",
         about: "a spent token can be redeemed again",
         breaks: Property::RoomTokenSingleUse,
-        scenario: "strangers",
+        scenario: "tokens",
         apply: |policy| policy.token_single_use = false,
     },
     Flaw {
         name: "token-for-any-server",
         about: "a token is good at every server",
         breaks: Property::RoomTokenBound,
-        scenario: "crash-owner",
+        scenario: "tokens",
         apply: |policy| policy.token_bound_to_server = false,
     },
     Flaw {
@@ -150,7 +150,7 @@ pub const FLAWS: &[Flaw] = &[
         name: "kick-by-account",
         about: "a kick closes whatever session the account has",
         breaks: Property::NewestLoginWins,
-        scenario: "lost-kick",
+        scenario: "takeover-remote",
         apply: |policy| policy.kick_names_login = false,
     },
     Flaw {

@@ -8,7 +8,7 @@ use crate::{
     choice::{Choice, NotAChoice},
     scenario::{Scenario, ScenarioError},
     setup::Setup,
-    trace::{Trace, TraceStep},
+    trace::{Happening, Trace, TraceStep},
     world::{Broken, Scratch, World},
 };
 
@@ -127,7 +127,12 @@ fn follow(setup: &Setup, choices: &[Choice]) -> (Trace, usize) {
             break;
         }
         done += 1;
-        let happenings = scratch.log.take().unwrap_or_default();
+        let mut happenings = scratch.log.take().unwrap_or_default();
+        if let Choice::Begin(node) = choice
+            && happenings.is_empty()
+        {
+            happenings.push(Happening::At { node: usize::from(node), label: "begins".to_owned() });
+        }
         trace.steps.push(TraceStep { choice: choice.to_string(), happenings });
     }
     trace.violation = world.broken().map(|broken| (broken.name().to_owned(), broken.says().to_owned()));

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use gatepass_core::{client::Cheat, policy::Policy, properties::Goal};
+use gatepass_core::{policy::Policy, properties::Goal};
 use serde::{Deserialize, Serialize};
 
 use crate::{host::TimerKind, net::LinkKind};
@@ -73,30 +73,22 @@ pub struct Player {
     pub heartbeats: Option<u16>,
     /// How often he tries again.
     pub retries: u8,
-    /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`.
+    /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`, `goes_elsewhere`.
     pub cheat: Option<CheatName>,
 }
 
-/// [`Cheat`] by name.
+/// [`gatepass_core::client::Cheat`] by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheatName {
-    /// [`Cheat::TalksFirst`]
+    /// Sends frames before it has logged in.
     TalksFirst,
-    /// [`Cheat::EmptyKey`]
+    /// Enters with the empty key.
     EmptyKey,
-    /// [`Cheat::ReplaysToken`]
+    /// Connects again, after it logged out, with the token it has spent.
     ReplaysToken,
-}
-
-impl From<CheatName> for Cheat {
-    fn from(name: CheatName) -> Self {
-        match name {
-            CheatName::TalksFirst => Self::TalksFirst,
-            CheatName::EmptyKey => Self::EmptyKey,
-            CheatName::ReplaysToken => Self::ReplaysToken,
-        }
-    }
+    /// Takes its token to the last server, wherever it leads.
+    GoesElsewhere,
 }
 
 impl Default for Scenario {
@@ -218,7 +210,7 @@ impl Scenario {
     /// If a shipped scenario does not read: a test reads them all.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
-        const SHIPPED: [&str; 11] = [
+        const SHIPPED: [&str; 13] = [
             include_str!("scenarios/login.toml"),
             include_str!("scenarios/takeover-local.toml"),
             include_str!("scenarios/takeover-remote.toml"),
@@ -227,9 +219,11 @@ impl Scenario {
             include_str!("scenarios/lost-kick.toml"),
             include_str!("scenarios/duplicates.toml"),
             include_str!("scenarios/cache-loss.toml"),
+            include_str!("scenarios/lease-end.toml"),
             include_str!("scenarios/retry.toml"),
             include_str!("scenarios/full-room.toml"),
             include_str!("scenarios/strangers.toml"),
+            include_str!("scenarios/tokens.toml"),
         ];
         SHIPPED.iter().map(|text| Self::from_toml(text).expect("shipped scenarios read")).collect()
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
-    client::{Client, Script},
+    client::{Cheat, Client, Script},
     ids::{AccountId, Addr, ConnId, Generation, ServerId},
     limits::Capacity,
     login::LoginServer,
@@ -22,7 +22,7 @@ use gatepass_core::{
 use crate::{
     host::{Host, HostRole, TimerKind},
     net::{Body, LinkKind},
-    scenario::{Faults, Player, Scenario, ScenarioError},
+    scenario::{CheatName, Faults, Player, Scenario, ScenarioError},
 };
 
 /// Connections one player may open in a world; names of connections are built on it.
@@ -227,6 +227,15 @@ impl Setup {
         store
     }
 
+    fn cheat(&self, name: CheatName) -> Cheat {
+        match name {
+            CheatName::TalksFirst => Cheat::TalksFirst,
+            CheatName::EmptyKey => Cheat::EmptyKey,
+            CheatName::ReplaysToken => Cheat::ReplaysToken,
+            CheatName::GoesElsewhere => Cheat::GoesTo(endpoint(usize::from(self.scenario.servers) - 1)),
+        }
+    }
+
     fn player(&self, n: usize) -> HostRole {
         let player = &self.scenario.players[n];
         let password = if player.wrong_password { password("a guess") } else { password(&player.account) };
@@ -243,7 +252,7 @@ impl Setup {
             name: nickname(""),
             heartbeats: player.heartbeats,
             retries: player.retries,
-            cheat: player.cheat.map(Into::into),
+            cheat: player.cheat.map(|cheat| self.cheat(cheat)),
         };
         HostRole::Player(Client::new(script, ConnId((n as u64 + 1) * CONNS_PER_PLAYER)))
     }

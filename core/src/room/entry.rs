@@ -230,10 +230,13 @@ impl RoomServer {
         held.version = held.version.max(version);
         held.seq = held.seq.max(seq);
         let players = self.rooms.get(&room).copied().unwrap_or(0);
+        let older = held.live.and_then(|live| self.conns.get(&live)).and_then(|state| match state.phase {
+            Phase::Live(entry) if entry.seq < seq => Some(entry.room),
+            _ => None,
+        });
+        let own_older = older.is_some();
         // A player who takes over his own place needs no second one.
-        let own = held.live.and_then(|live| self.conns.get(&live)).is_some_and(
-            |state| matches!(state.phase, Phase::Live(entry) if entry.room == room && entry.seq < seq),
-        );
+        let own = older == Some(room);
         let full = players >= cx.settings.capacity.room && !own
             || players == 0 && self.rooms.len() >= ROOMS_MAX
             || players == u16::MAX;
@@ -255,7 +258,7 @@ impl RoomServer {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.phase = Phase::LookingUp(Entry { account, seq, room, bound: false });
         }
-        if !policy.local_takeover_atomic {
+        if !policy.local_takeover_atomic && own_older {
             self.replace(account_live(self, account), seq, out);
         }
         self.ask_profile(cx, conn, out);

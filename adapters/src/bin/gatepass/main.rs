@@ -7,10 +7,15 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod check;
+mod explore;
 mod load;
 mod logging;
 mod login;
+mod replay;
 mod serve;
+mod shared;
+mod vectors;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -25,16 +30,24 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    Check(Box<check::Args>),
+    Replay(Box<replay::Args>),
+    Explore(Box<explore::Args>),
     Serve(Box<serve::Args>),
     Login(Box<login::Args>),
     Load(Box<load::Args>),
+    Vectors(Box<vectors::Args>),
 }
 
 fn main() -> ExitCode {
     match Cli::parse().command {
+        Command::Check(args) => check::run(&args),
+        Command::Replay(args) => replay::run(&args),
+        Command::Explore(args) => explore::run(&args),
         Command::Serve(args) => serve::run(*args),
         Command::Login(args) => login::run(*args),
         Command::Load(args) => load::run(*args),
+        Command::Vectors(args) => vectors::run(&args),
     }
 }
 

@@ -1,0 +1,44 @@
+//! What the commands that play scenarios have in common.
+
+pub(crate) mod counterexample;
+pub(crate) mod pick;
+pub(crate) mod progress;
+
+use std::{
+    fmt,
+    io::{self, Write},
+    process::ExitCode,
+};
+
+/// Says what is wrong with the command line, or with a file that it names.
+pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
+    eprintln!("error: {why}");
+    ExitCode::from(crate::USAGE)
+}
+
+/// Prints a line of a result. A reader that has seen enough, such as `head`, is no reason to stop: the exit code
+/// still tells the verdict.
+pub(crate) fn say(line: impl fmt::Display) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Prints a result for programs.
+pub(crate) fn say_json(result: &impl serde::Serialize) -> Result<(), String> {
+    say(serde_json::to_string_pretty(result).map_err(|error| error.to_string())?);
+    Ok(())
+}
+
+/// A line in the default manner of the shell: quoted if it must be.
+pub(crate) fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+=:,@".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// As many threads as the machine runs at once.
+pub(crate) fn all_threads() -> usize {
+    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+}
