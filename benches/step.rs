@@ -51,7 +51,8 @@ fn steps(c: &mut Criterion) {
 
     let account = AccountId(1_001);
     let session = SessionKey::new([9; 16]);
-    let request = Request { addr: Addr(9), signed: true, body: RequestBody::Room { session: Some(session), scene: 1 } };
+    let request =
+        Request { addr: Addr(9), signed: true, body: RequestBody::Room { session: Some(session), scene: 1 } };
     let msg = Message::Request(request);
     step(c, "login: a room request", &town.login, &[Event::Received { conn: ConnId(1), msg }]);
     step(c, "accounts: a profile", &town.accounts, &[asked(Ask::Accounts(AccountsAsk::Profile { account }))]);
