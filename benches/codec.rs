@@ -4,9 +4,9 @@ use std::hint::black_box;
 
 use criterion::{Criterion, criterion_group, criterion_main};
 use gatepass_core::wire::{
-    frame,
+    frame::{self, FRAME_MAX},
     http::{Asked, LoginRequest, decode_answer, encode_login_ok, login_target, parse_query},
-    proto::{MsgLogin, RetLoginMsg, cmd},
+    proto::{MsgLogin, RetLoginMsg, WireMessage, cmd},
 };
 
 fn codec(c: &mut Criterion) {
@@ -32,24 +32,26 @@ fn codec(c: &mut Criterion) {
     });
 
     let message = MsgLogin { name: "nick".into(), key: "0123456789abcdef0123456789abcdef".into() };
-    let mut out = Vec::new();
-    frame::encode_client(cmd::room::LOGIN, &message.encode_body(), &mut out).expect("it fits");
+    let (mut body, mut out) = (Vec::new(), Vec::new());
+    message.encode_body(&mut body);
+    frame::encode_client(cmd::room::LOGIN, &body, &mut out).expect("it fits");
     let bytes = out.clone();
     c.bench_function("MsgLogin: encode", |b| {
         b.iter(|| {
             out.clear();
-            let body = black_box(&message).encode_body();
+            body.clear();
+            black_box(&message).encode_body(&mut body);
             frame::encode_client(cmd::room::LOGIN, &body, &mut out).expect("it fits");
         });
     });
     c.bench_function("MsgLogin: decode", |b| {
         b.iter(|| {
-            let frame = frame::decode_exact(black_box(&bytes), 1 << 16).expect("a frame");
-            MsgLogin::decode_body(&frame.payload(1 << 16).expect("plain")).expect("it decodes")
+            let frame = frame::decode_exact(black_box(&bytes), FRAME_MAX).expect("a frame");
+            MsgLogin::decode_body(&frame.payload(FRAME_MAX).expect("plain")).expect("it decodes")
         });
     });
     c.bench_function("frame: decode", |b| {
-        b.iter(|| frame::decode(black_box(&bytes), 1 << 16).expect("a frame").map(|(frame, _)| frame.cmd));
+        b.iter(|| frame::decode(black_box(&bytes), FRAME_MAX).expect("a frame").map(|(frame, _)| frame.cmd));
     });
     // Long bodies are compressed.
     let long: Vec<u8> = (0..4_000_u32).map(|n| (n / 16) as u8).collect();
@@ -62,8 +64,8 @@ fn codec(c: &mut Criterion) {
     });
     c.bench_function("frame: inflate 4000 bytes", |b| {
         b.iter(|| {
-            let frame = frame::decode_exact(black_box(&packed), 1 << 16).expect("a frame");
-            frame.payload(1 << 16).expect("it inflates").len()
+            let frame = frame::decode_exact(black_box(&packed), FRAME_MAX).expect("a frame");
+            frame.payload(FRAME_MAX).expect("it inflates").len()
         });
     });
 }

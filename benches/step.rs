@@ -40,11 +40,14 @@ fn asked(ask: Ask) -> Event {
 }
 
 fn steps(c: &mut Criterion) {
-    let mut town = Town::new(1_001);
+    let mut town = Town::new(1_002);
     for n in 1..=1_000 {
         let mut player = town.player(n);
         town.enter(&mut player);
     }
+    let mut gone = town.player(1_002);
+    town.enter(&mut gone);
+    town.leave(&mut gone);
     let conn = town.room.live().next().expect("players are live").0;
     let mut newcomer = town.player(1_001);
     town.enter(&mut newcomer);
