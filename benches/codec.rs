@@ -25,7 +25,7 @@ fn codec(c: &mut Criterion) {
     let answer = RetLoginMsg { account: "ann".into(), id: 7, ..RetLoginMsg::default() };
     let body = encode_login_ok(&answer).expect("it fits");
     c.bench_function("RetLoginMsg: encode", |b| {
-        b.iter(|| encode_login_ok(black_box(&answer)).expect("it fits"))
+        b.iter(|| encode_login_ok(black_box(&answer)).expect("it fits"));
     });
     c.bench_function("RetLoginMsg: decode", |b| {
         b.iter(|| decode_answer(Asked::Login, black_box(&body)).expect("it decodes"));

@@ -191,7 +191,7 @@ impl Draw {
         }
     }
 
-    fn to_room(&mut self) -> ToRoom {
+    fn for_room(&mut self) -> ToRoom {
         match self.below(9) {
             0 => ToRoom::Heartbeat,
             1 => ToRoom::Logout,
@@ -202,7 +202,7 @@ impl Draw {
         }
     }
 
-    fn to_player(&mut self) -> ToPlayer {
+    fn for_player(&mut self) -> ToPlayer {
         match self.below(6) {
             0 => ToPlayer::Echo,
             1 => ToPlayer::LoggedOut,
@@ -216,7 +216,7 @@ impl Draw {
         Kick { from, owner, account: self.account(), below: self.ordinal(), version: self.ordinal() }
     }
 
-    fn to_center(&mut self) -> ToCenter {
+    fn for_center(&mut self) -> ToCenter {
         match self.below(14) {
             0 | 1 => {
                 let server = self.server();
@@ -245,7 +245,7 @@ impl Draw {
         }
     }
 
-    fn to_server(&mut self) -> ToServer {
+    fn for_server(&mut self) -> ToServer {
         match self.below(8) {
             0 | 1 => ToServer::Registered(LinkId(1)),
             2 | 3 => ToServer::Kick(Kick { owner: ServerId(SERVER), ..self.kick() }),
@@ -358,10 +358,10 @@ impl Draw {
         match self.below(6) {
             0 => Message::Request(self.request()),
             1 => Message::Reply(self.reply()),
-            2 => Message::ToRoom(self.to_room()),
-            3 => Message::ToPlayer(self.to_player()),
-            4 => Message::ToCenter(self.to_center()),
-            _ => Message::ToServer(self.to_server()),
+            2 => Message::ToRoom(self.for_room()),
+            3 => Message::ToPlayer(self.for_player()),
+            4 => Message::ToCenter(self.for_center()),
+            _ => Message::ToServer(self.for_server()),
         }
     }
 }
@@ -470,7 +470,7 @@ impl Memory {
                 };
                 Event::Received { conn, msg: Message::ToCenter(register) }
             }
-            3..=6 => Event::Received { conn, msg: Message::ToCenter(draw.to_center()) },
+            3..=6 => Event::Received { conn, msg: Message::ToCenter(draw.for_center()) },
             _ => {
                 let ask = Ask::Center(CenterAsk::Place { account: draw.account(), scene: 1 });
                 draw.question(ask)
@@ -483,13 +483,13 @@ impl Memory {
         match draw.below(20) {
             0 => Event::Command(Command::Start),
             1 => Event::Linked,
-            2 | 3 => Event::FromCenter(Message::ToServer(draw.to_server())),
+            2 | 3 => Event::FromCenter(Message::ToServer(draw.for_server())),
             4..=6 => Event::Opened { conn, addr: draw.addr() },
             7..=9 => {
                 let msg = ToRoom::Login { name: nickname("nick"), key: draw.maybe_key() };
                 Event::Received { conn, msg: Message::ToRoom(msg) }
             }
-            10 => Event::Received { conn, msg: Message::ToRoom(draw.to_room()) },
+            10 => Event::Received { conn, msg: Message::ToRoom(draw.for_room()) },
             11 => Event::Lost(conn),
             _ => self.answer(draw),
         }
@@ -506,7 +506,7 @@ impl Memory {
             2 if draw.one_in(3) => Event::Lost(conn),
             3 if draw.one_in(3) => Event::Command(Command::Leave),
             2..=5 => Event::Received { conn, msg: Message::Reply(draw.reply()) },
-            _ => Event::Received { conn, msg: Message::ToPlayer(draw.to_player()) },
+            _ => Event::Received { conn, msg: Message::ToPlayer(draw.for_player()) },
         }
     }
 
