@@ -128,9 +128,12 @@ impl Cache {
         key: SessionKey,
         out: &mut Effects,
     ) -> CacheAnswer {
-        // The same question once more.
-        if self.sessions.get(&key) == Some(&account) {
-            return CacheAnswer::Done;
+        match self.sessions.get(&key) {
+            // The same question once more.
+            Some(own) if *own == account => return CacheAnswer::Done,
+            // Keys are random and new: whoever comes with somebody else's does not get it.
+            Some(_) => return CacheAnswer::Refused(Refusal::Busy),
+            None => {}
         }
         if cx.settings.policy.one_session {
             self.end_session_of(account, out);
@@ -165,9 +168,11 @@ impl Cache {
 
     /// The account's newest token, if this session asked for it and it can still be redeemed.
     fn unspent(&self, account: AccountId, session: SessionKey) -> Option<(RoomKey, Place)> {
-        let key = *self.accounts.get(&account)?.tokens.last()?;
+        let record = self.accounts.get(&account)?;
+        let key = *record.tokens.last()?;
         let token = self.tokens.get(&key)?;
         let usable = token.session == session
+            && token.seq == record.newest
             && token.state == TokenState::Fresh
             && self.leases.contains_key(&token.place.server);
         usable.then_some((key, token.place))

@@ -83,7 +83,8 @@ impl Request {
     }
 }
 
-/// A login. Hides the password from `Debug` and wipes it when dropped.
+/// A login. Hides the password and the device, which is as good as one, from `Debug`; wipes the password when
+/// dropped.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub struct LoginRequest {
     /// `a`: account name, at most [`ACCOUNT_MAX`] bytes; empty for a guest.
@@ -107,7 +108,6 @@ impl fmt::Debug for LoginRequest {
         f.debug_struct("LoginRequest")
             .field("account", &self.account)
             .field("version", &self.version)
-            .field("device_id", &self.device_id)
             .field("platform", &self.platform)
             .field("register", &self.register)
             .field("emulator", &self.emulator)
