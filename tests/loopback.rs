@@ -220,11 +220,7 @@ async fn keys_that_are_no_good_end_the_connection() {
     running.shutdown().await;
 }
 
-/// Core defect, to be fixed there: `Cache::redeem` takes the same key from the same (server, connection) for a
-/// retry, also after the session that it started has logged out and its connection starts over. The property
-/// `room_token_single_use` says that a token starts at most one session.
 #[tokio::test]
-#[ignore = "core: a spent token starts a second session on the connection that spent it"]
 async fn a_token_is_spent_for_its_own_connection_too() {
     let running = start(Config::local()).await;
     let (mut player, _, place) = whole_entry(login_addr(&running), "ann").await;

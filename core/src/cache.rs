@@ -7,7 +7,7 @@ use alloc::collections::BTreeMap;
 use arrayvec::ArrayVec;
 
 use crate::{
-    ids::{AccountId, ConnId, Generation, Ordinal, RoomKey, Seq, ServerId, SessionKey, Version},
+    ids::{AccountId, CallId, Generation, Ordinal, RoomKey, Seq, ServerId, SessionKey, Version},
     ledger::Fact,
     limits::{SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
     message::{Answer, Ask, CacheAnswer, CacheAsk, Grant, Place, Question},
@@ -66,7 +66,7 @@ struct Token {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum TokenState {
     Fresh,
-    Spent { server: ServerId, conn: ConnId },
+    Spent { server: ServerId, attempt: CallId },
     Expired,
 }
 
@@ -220,7 +220,7 @@ impl Cache {
         &mut self,
         cx: &Cx<'_>,
         key: RoomKey,
-        (server, conn): (ServerId, ConnId),
+        (server, attempt): (ServerId, CallId),
         generation: Generation,
         out: &mut Effects,
     ) -> CacheAnswer {
@@ -238,7 +238,7 @@ impl Cache {
         if policy.token_bound_to_server && token.place.server != server {
             return CacheAnswer::Refused(Refusal::TokenWrongServer);
         }
-        let by_me = TokenState::Spent { server, conn };
+        let by_me = TokenState::Spent { server, attempt };
         match token.state {
             TokenState::Expired if policy.token_expires => {
                 return CacheAnswer::Refused(Refusal::TokenExpired);
@@ -366,8 +366,8 @@ impl Cache {
                 self.end_session_of(account, out);
                 CacheAnswer::Done
             }
-            CacheAsk::Redeem { key, server, conn, generation } => {
-                let answer = self.redeem(cx, key, (server, conn), generation, out);
+            CacheAsk::Redeem { key, server, attempt, generation } => {
+                let answer = self.redeem(cx, key, (server, attempt), generation, out);
                 if let CacheAnswer::Refused(why) = answer {
                     out.note(Fact::TokenRefused { why });
                 }

@@ -38,6 +38,8 @@ pub enum Cheat {
     EmptyKey,
     /// Connects again, after it logged out, with the token it has spent.
     ReplaysToken,
+    /// Logs in again, after it logged out, with the token it has spent and on the same connection.
+    LogsInAgain,
     /// Takes its token to this server instead of the one it leads to.
     GoesTo(Endpoint),
 }
@@ -240,12 +242,20 @@ impl Client {
             }
             (Phase::Live(own), ToPlayer::Echo) if own == conn => {}
             (Phase::Live(own) | Phase::Leaving(own), ToPlayer::LoggedOut) if own == conn => {
-                out.push(Effect::Close(conn));
-                if self.script.cheat == Some(Cheat::ReplaysToken) {
-                    self.script.cheat = None;
-                    self.connect(cx, out);
-                } else {
-                    self.end(Outcome::LoggedOut, out);
+                match self.script.cheat {
+                    Some(Cheat::LogsInAgain) => {
+                        self.script.cheat = None;
+                        self.enter(cx, conn, out);
+                    }
+                    Some(Cheat::ReplaysToken) => {
+                        self.script.cheat = None;
+                        out.push(Effect::Close(conn));
+                        self.connect(cx, out);
+                    }
+                    _ => {
+                        out.push(Effect::Close(conn));
+                        self.end(Outcome::LoggedOut, out);
+                    }
                 }
             }
             (Phase::Live(own) | Phase::Entering(own) | Phase::Leaving(own), ToPlayer::Refused(why))

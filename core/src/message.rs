@@ -340,16 +340,16 @@ pub enum CacheAsk {
         /// Whose.
         account: AccountId,
     },
-    /// Spend a token and claim its account, in one step. Repeated by the same connection of the same server
-    /// it has the same outcome: that is how a lost answer is asked for again, and how a waiting login tries
-    /// again.
+    /// Spend a token and claim its account, in one step. Repeated for the same attempt of the same server it has
+    /// the same outcome: that is how a lost answer is asked for again, and how a waiting login tries again.
     Redeem {
         /// The token.
         key: RoomKey,
         /// Who redeems.
         server: ServerId,
-        /// For which of its connections.
-        conn: ConnId,
+        /// For which of its attempts: the connection, and the first call of this login on it. A later login on
+        /// the same connection is another attempt.
+        attempt: CallId,
         /// The generation that server lives in.
         generation: Generation,
     },

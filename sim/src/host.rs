@@ -33,7 +33,7 @@ pub struct Host {
 
 /// The role of a node.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::large_enum_variant, reason = "a world holds each node behind a pointer of its own")]
+#[allow(clippy::large_enum_variant, reason = "a world holds each node behind a pointer of its own")]
 pub enum HostRole {
     /// A player.
     Player(Client),

@@ -36,7 +36,7 @@ pub struct Packet {
 
 /// What a packet carries.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::large_enum_variant, reason = "a packet lives behind a pointer of its own")]
+#[allow(clippy::large_enum_variant, reason = "a packet lives behind a pointer of its own")]
 pub enum Body {
     /// A message on a connection.
     Message(ConnId, Message),

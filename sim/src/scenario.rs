@@ -73,7 +73,8 @@ pub struct Player {
     pub heartbeats: Option<u16>,
     /// How often he tries again.
     pub retries: u8,
-    /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`, `goes_elsewhere`.
+    /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`, `logs_in_again`,
+    /// `goes_elsewhere`.
     pub cheat: Option<CheatName>,
 }
 
@@ -87,6 +88,8 @@ pub enum CheatName {
     EmptyKey,
     /// Connects again, after it logged out, with the token it has spent.
     ReplaysToken,
+    /// Logs in again, after it logged out, with the token it has spent and on the same connection.
+    LogsInAgain,
     /// Takes its token to the last server, wherever it leads.
     GoesElsewhere,
 }

@@ -232,6 +232,7 @@ impl Setup {
             CheatName::TalksFirst => Cheat::TalksFirst,
             CheatName::EmptyKey => Cheat::EmptyKey,
             CheatName::ReplaysToken => Cheat::ReplaysToken,
+            CheatName::LogsInAgain => Cheat::LogsInAgain,
             CheatName::GoesElsewhere => Cheat::GoesTo(endpoint(usize::from(self.scenario.servers) - 1)),
         }
     }

@@ -37,7 +37,7 @@ struct Token {
     account: AccountId,
     session: SessionKey,
     place: Place,
-    spent: Option<(ServerId, ConnId)>,
+    spent: Option<(ServerId, CallId)>,
     expired: bool,
 }
 
@@ -89,8 +89,8 @@ impl Model {
                 self.sessions.retain(|_, other| other != account);
                 *answer == Done
             }
-            CacheAsk::Redeem { key, server, conn, generation } => {
-                self.redeem(*key, (*server, *conn), *generation, answer)
+            CacheAsk::Redeem { key, server, attempt, generation } => {
+                self.redeem(*key, (*server, *attempt), *generation, answer)
             }
             CacheAsk::Release { account, server, version } => {
                 if self.owners.get(account) == Some(&(*server, *version)) {
@@ -125,7 +125,7 @@ impl Model {
     fn redeem(
         &mut self,
         key: RoomKey,
-        by: (ServerId, ConnId),
+        by: (ServerId, CallId),
         generation: Generation,
         answer: &CacheAnswer,
     ) -> bool {
@@ -222,10 +222,10 @@ fn event(life: &mut Life<Cache>, model: &Model, draw: &mut Draw) -> Event {
             *account = AccountId(u64::from(session.bits()[15]) % 3);
         }
         // Mostly by the server it was issued for, and what is owned is mostly released as owned.
-        CacheAsk::Redeem { key, server, conn, .. } if draw.below(4) > 0 => {
+        CacheAsk::Redeem { key, server, attempt, .. } if draw.below(4) > 0 => {
             if let Some(token) = model.tokens.iter().find(|token| token.key == *key) {
                 *server = token.place.server;
-                *conn = token.spent.map_or(*conn, |(_, spent)| spent);
+                *attempt = token.spent.map_or(*attempt, |(_, spent)| spent);
             }
         }
         CacheAsk::Release { account, server, version } if draw.below(3) > 0 => {

@@ -267,8 +267,9 @@ impl Draw {
             }
             6 if self.one_in(3) => CacheAsk::RevokeSession { account },
             6..=10 => {
-                let (key, conn, generation) = (self.key(), self.conn(), self.generation());
-                CacheAsk::Redeem { key, server, conn, generation }
+                let (key, generation) = (self.key(), self.generation());
+                let attempt = CallId { conn: self.conn(), number: 1 + self.below(2) as u32 };
+                CacheAsk::Redeem { key, server, attempt, generation }
             }
             11 | 12 => CacheAsk::Release { account, server, version: self.ordinal() },
             13 => CacheAsk::Renew { server, number: self.below(5) as u32 },

@@ -45,6 +45,7 @@ impl RoomServer {
         state.name = name;
         state.key = Some(key);
         state.phase = Phase::Redeeming;
+        state.attempt = state.call + 1;
         self.ask_cache(cx, conn, out);
         Step::Advanced
     }
@@ -85,8 +86,9 @@ impl RoomServer {
         let (server, generation) = (self.id, self.lease.generation());
         let Some(state) = self.conns.get_mut(&conn) else { return };
         let Some(key) = state.key else { return };
+        let attempt = CallId { conn, number: state.attempt };
         let call = next_call(conn, state);
-        let ask = CacheAsk::Redeem { key, server, conn, generation };
+        let ask = CacheAsk::Redeem { key, server, attempt, generation };
         out.push(Effect::Ask { call, ask: Ask::Cache(ask) });
         out.arm(Timer::Retry(conn), cx.settings.times.retry);
     }

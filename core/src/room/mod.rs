@@ -59,6 +59,8 @@ struct Conn {
     /// Number of the newest call; an answer counts only if it is to this one, and it is out.
     call: u32,
     asking: bool,
+    /// The first call of the login it is at.
+    attempt: u32,
     name: Nickname,
     key: Option<RoomKey>,
     /// It has waited for another server.
@@ -106,6 +108,7 @@ impl Conn {
             addr,
             call,
             asking: false,
+            attempt: 0,
             name: Nickname::new_const(),
             key: None,
             waited: false,
