@@ -2,7 +2,12 @@
 //!
 //! Used under the shell's lock only, so whatever is queued here is queued in the order in which it happened.
 
-use std::{collections::HashMap, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, HashMap},
+    net::SocketAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use gatepass_core::{
     ids::{AccountId, CallId, ConnId},
@@ -29,12 +34,12 @@ const KICKS_TIMED: usize = 4_096;
 /// Where effects go.
 pub(crate) struct Ports {
     pub(crate) requests: HashMap<ConnId, oneshot::Sender<Reply>>,
-    pub(crate) players: HashMap<ConnId, Arc<Peer>>,
-    pub(crate) links: HashMap<ConnId, Arc<Peer>>,
+    pub(crate) players: BTreeMap<ConnId, Arc<Peer>>,
+    pub(crate) links: BTreeMap<ConnId, Arc<Peer>>,
     /// The link to an RCenter of another process, while it is up.
     pub(crate) uplink: Option<Arc<Peer>>,
     /// Other processes that ask services of this one.
-    pub(crate) askers: HashMap<u64, Arc<Peer>>,
+    pub(crate) askers: BTreeMap<u64, Arc<Peer>>,
     services: Services,
     pub(crate) game: Box<dyn Game>,
     pub(crate) frames: Frames,
@@ -65,10 +70,10 @@ impl Ports {
     pub(crate) fn new(services: Services, game: Box<dyn Game>) -> Self {
         Self {
             requests: HashMap::new(),
-            players: HashMap::new(),
-            links: HashMap::new(),
+            players: BTreeMap::new(),
+            links: BTreeMap::new(),
             uplink: None,
-            askers: HashMap::new(),
+            askers: BTreeMap::new(),
             services,
             game,
             frames: Frames::default(),
@@ -82,7 +87,7 @@ impl Ports {
         }
     }
 
-    pub(crate) fn peers(&mut self, role: RoleId) -> &mut HashMap<ConnId, Arc<Peer>> {
+    pub(crate) fn peers(&mut self, role: RoleId) -> &mut BTreeMap<ConnId, Arc<Peer>> {
         if role == RoleId::Center { &mut self.links } else { &mut self.players }
     }
 
@@ -132,7 +137,7 @@ impl Ports {
                 }
             }
             Out::CloseAll(role) => {
-                for (_, peer) in self.peers(role).drain() {
+                for peer in std::mem::take(self.peers(role)).into_values() {
                     peer.close();
                     peer.wake();
                 }

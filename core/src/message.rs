@@ -6,10 +6,7 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{
-        AccountId, Addr, CallId, ConnId, Generation, LinkId, RoomId, RoomKey, Seq, ServerId, SessionKey,
-        Version,
-    },
+    ids::{AccountId, Addr, CallId, Generation, LinkId, RoomId, RoomKey, Seq, ServerId, SessionKey, Version},
     refusal::Refusal,
     text::{Device, Endpoint, Name, Nickname, Password},
 };

@@ -26,6 +26,9 @@ use crate::{
     world::{Broken, Scratch, World},
 };
 
+/// What stateright is told to watch: which property breaks, the world itself says.
+const NOTHING_BROKEN: &str = "nothing is broken";
+
 /// Worlds of one setup as a model that can be explored.
 #[derive(Clone)]
 pub struct Worlds {
@@ -71,7 +74,7 @@ impl Model for Worlds {
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
-        vec![stateright::Property::always("nothing is broken", |_, world: &World| world.broken().is_none())]
+        vec![stateright::Property::always(NOTHING_BROKEN, |_, world: &World| world.broken().is_none())]
     }
 
     fn as_svg(&self, path: stateright::Path<World, Choice>) -> Option<String> {
@@ -253,7 +256,7 @@ pub fn explore(
         }
     }
     let seconds = started.elapsed().as_secs_f64();
-    let found = checker.discoveries().into_values().next().map(stateright::Path::into_actions);
+    let found = checker.discovery(NOTHING_BROKEN).map(stateright::Path::into_actions);
     let mut violations = Vec::new();
     if let Some(choices) = found {
         ended = Ended::Violated;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatepass_core::{
     cache::Cache,
-    ids::{AccountId, ConnId, Generation, RoomKey, ServerId, SessionKey, Version},
+    ids::{AccountId, CallId, ConnId, Generation, RoomKey, ServerId, SessionKey, Version},
     limits::TOKENS_PER_ACCOUNT_MAX,
     message::{Answer, Ask, Asker, CacheAnswer, CacheAsk, Place, Question},
     policy::Policy,
@@ -235,7 +235,7 @@ fn event(life: &mut Life<Cache>, model: &Model, draw: &mut Draw) -> Event {
         }
         _ => {}
     }
-    let call = gatepass_core::ids::CallId { conn: ConnId(1), number: 1 };
+    let call = CallId { conn: ConnId(1), number: 1 };
     Event::Asked(Question { from: Asker(1), call, ask: Ask::Cache(ask) })
 }
 
