@@ -18,12 +18,12 @@ fn check(c: &mut Criterion) {
     group.sample_size(10);
     for threads in [1, 2] {
         let bounds = Bounds { threads, states: STATES, ..Bounds::default() };
-        let first = explore(&setup, bounds, &mut |_| {});
-        assert!(matches!(first.ended, Ended::Exhausted | Ended::StateBound), "{:?}", first.violation);
+        let first = explore(&setup, None, bounds, &mut |_| {});
+        assert!(matches!(first.ended, Ended::Exhausted | Ended::StateBound), "{:?}", first.violations);
         println!("{threads} threads: {} states, {:.0} a second", first.states, first.states_per_second());
         group.throughput(Throughput::Elements(first.states));
         group.bench_function(format!("{threads} threads"), |b| {
-            b.iter(|| explore(&setup, bounds, &mut |_| {}).states);
+            b.iter(|| explore(&setup, None, bounds, &mut |_| {}).states);
         });
     }
     group.finish();

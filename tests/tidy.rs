@@ -31,7 +31,7 @@ fn says(line: &str, word: &str) -> bool {
         let before = line[..at].chars().next_back().is_some_and(name);
         let after = line[at + word.len()..].chars().next().is_some_and(name);
         let (first, last) = (word.starts_with(name), word.ends_with(name));
-        !(before && first) && !(after && last)
+        !(before && first || after && last)
     })
 }
 

@@ -240,7 +240,8 @@ pub(crate) fn encode_to_center(msg: &ToCenter, shared: &SharedKey, out: &mut Vec
         | ToCenter::Kick(_)
         | ToCenter::Kicked { .. }
         | ToCenter::Kept { .. }
-        | ToCenter::Draining => encode_own(OWN, msg, out),
+        | ToCenter::Draining
+        | ToCenter::Fenced => encode_own(OWN, msg, out),
     }
 }
 

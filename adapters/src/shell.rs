@@ -327,7 +327,7 @@ impl Shell {
         act(&mut inner, now);
         let mut reply = inner.carry_out(current, now, &self.metrics);
         look(&mut inner, reply.is_some());
-        let mut jobs = VecDeque::from(std::mem::take(&mut inner.ports.jobs));
+        let mut jobs = VecDeque::from(mem::take(&mut inner.ports.jobs));
         // A store that answers at once is asked before anybody is made to wait for the answer.
         while let Some(job) = jobs.pop_front() {
             drop(inner);
@@ -394,7 +394,7 @@ impl Inner {
                 }
             }
             // What cannot be asked is an answer too, and may have more to follow.
-            let failed = std::mem::take(&mut self.ports.failed);
+            let failed = mem::take(&mut self.ports.failed);
             if failed.is_empty() {
                 return reply;
             }

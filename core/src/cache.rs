@@ -196,6 +196,10 @@ impl Cache {
         {
             return CacheAnswer::Issued { key, place };
         }
+        // It could not let the player in.
+        if policy.lease_required && !self.leases.contains_key(&place.server) {
+            return CacheAnswer::Refused(Refusal::NoRoom);
+        }
         // Keys are random and new: this one is asked for once more, after it was spent.
         if self.tokens.contains_key(&key) {
             return CacheAnswer::Refused(Refusal::TokenUsed);

@@ -318,7 +318,7 @@ impl Role for Client {
                 Step::Advanced
             }
             (Event::Lost(conn), Phase::Leaving(own)) if conn == own => {
-                self.end(Outcome::LoggedOut, out);
+                self.end(Outcome::GaveUp, out);
                 Step::Advanced
             }
             (Event::Fired(Timer::Heartbeat), Phase::Live(conn)) => {
@@ -344,7 +344,7 @@ impl Role for Client {
                 }
                 Phase::Leaving(conn) => {
                     out.push(Effect::Close(conn));
-                    self.end(Outcome::LoggedOut, out);
+                    self.end(Outcome::GaveUp, out);
                     Step::Advanced
                 }
             },

@@ -23,16 +23,19 @@ pub const CONNECTIONS_MAX: usize = 16_384;
 /// Rooms of one RoomServer.
 pub const ROOMS_MAX: usize = 1_024;
 /// Rooms announced to RCenter in one step after a new link.
-pub const ANNOUNCE_MAX: usize = 8;
+pub const ANNOUNCE_MAX: usize = 32;
+/// Between two batches of announced rooms.
+pub const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 /// Seats one RCenter reserves.
 pub const SEATS_MAX: usize = 1_000_000;
 /// Most effects of one step of any role.
 pub const EFFECTS_MAX: usize = 40;
 /// Connections of one account that one kick can close: the live one, and the ones that wait.
-pub const KICKED_MAX: usize = 8;
+pub const KICKED_MAX: usize = 6;
 
-// A kick tells, closes and disarms (two timers) for every connection it closes, then releases and confirms.
-const _: () = assert!(KICKED_MAX * 4 + 4 <= EFFECTS_MAX, "one kick fits into one step");
+// For every connection it closes, a kick tells, closes, reports the room, and disarms two timers or disarms one
+// and notes the end; then it releases, confirms, and may note that a draining server is empty and resigns.
+const _: () = assert!(KICKED_MAX * 5 + 6 <= EFFECTS_MAX, "one kick fits into one step");
 // A new link registers, reports its load and announces a batch of rooms.
 const _: () = assert!(ANNOUNCE_MAX + 4 <= EFFECTS_MAX, "one announcement fits into one step");
 // Every connection may hold a place in a room of its own only up to the number of rooms.
@@ -106,7 +109,29 @@ impl Times {
     /// # Errors
     /// Names the rule that is broken, in words an operator can act on.
     pub fn check(&self) -> Result<(), &'static str> {
+        let all = [
+            self.session,
+            self.token,
+            self.token_memory,
+            self.seat,
+            self.lease,
+            self.lease_margin,
+            self.renew,
+            self.unverified,
+            self.idle,
+            self.retry,
+            self.request,
+            self.reply,
+            self.heartbeat,
+            self.backoff,
+            self.drain,
+        ];
+        let sane = Duration::from_millis(1)..=Duration::from_secs(366 * 24 * 3600);
         let rules = [
+            (
+                all.iter().all(|time| sane.contains(time)),
+                "every time must be between a millisecond and a year",
+            ),
             (self.lease_margin < self.lease, "lease_margin must be shorter than lease"),
             (
                 self.renew * 2 + self.lease_margin < self.lease,

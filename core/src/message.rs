@@ -224,6 +224,8 @@ pub enum ToCenter {
     },
     /// No new players, please.
     Draining,
+    /// The server has lost its lease and closed everything: no players until it announces itself again.
+    Fenced,
     /// A frame for another server, forwarded unread (S2S of the original).
     Forward {
         /// Target link.

@@ -307,6 +307,16 @@ impl RCenter {
                     server.draining = true;
                 }
             }
+            ToCenter::Fenced => {
+                if let Some(server) = self.server(conn) {
+                    server.ready = false;
+                    server.players = 0;
+                    for room in server.rooms.values_mut() {
+                        room.players = 0;
+                    }
+                    server.rooms.retain(|_, room| room.seats > 0);
+                }
+            }
             ToCenter::Forward { link, flag, data } => {
                 let target = self.servers().find(|(_, server)| server.link == link).map(|(conn, _)| conn);
                 if let Some(conn) = target {

@@ -85,6 +85,7 @@ pub fn message(msg: &Message) -> String {
             ToCenter::Kicked { to, account } => format!("kicked {account}, tell {to}"),
             ToCenter::Kept { account, .. } => format!("kept {account}"),
             ToCenter::Draining => "draining".into(),
+            ToCenter::Fenced => "lost its lease".into(),
             ToCenter::Forward { link, .. } => format!("forward to {link}"),
         },
         Message::ToServer(msg) => match msg {

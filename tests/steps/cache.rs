@@ -70,6 +70,9 @@ impl Model {
                 if let Some((key, place)) = self.unspent(*account, *session) {
                     return *answer == CacheAnswer::Issued { key, place };
                 }
+                if !self.leases.contains(&place.server) {
+                    return *answer == Refused(Refusal::NoRoom);
+                }
                 if self.tokens.iter().any(|token| token.key == *key) {
                     return *answer == Refused(Refusal::TokenUsed);
                 }

@@ -8,7 +8,7 @@ use std::{
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use gatepass_core::{
-    accounts::{guest_name, well_formed},
+    accounts::{guest_name, is_guest_name, well_formed},
     ids::AccountId,
     message::{AccountsAnswer, AccountsAsk, Credentials},
     refusal::Refusal,
@@ -173,6 +173,9 @@ impl SqliteAccounts {
             if !register {
                 self.passwords.verify_nobody(password)?;
                 return Ok(AccountsAnswer::Refused(Refusal::WrongCredentials));
+            }
+            if is_guest_name(name) {
+                return Ok(AccountsAnswer::Refused(Refusal::NameTaken));
             }
             let hash = self.passwords.hash(password)?;
             if let Some(id) = self.insert(Some(name), None, &hash)? {

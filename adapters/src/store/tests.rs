@@ -91,7 +91,8 @@ fn ask_role(role: &mut Accounts, ask: AccountsAsk) -> AccountsAnswer {
     let settings = Settings::default();
     let mut cx = Cx { settings: &settings, entropy: &mut NoEntropy };
     let mut out = Effects::new();
-    let question = Question { from: Asker(1), call: CallId::default(), ask: Ask::Accounts(ask) };
+    let question =
+        Question { from: Asker(1), call: CallId { number: 1, ..CallId::default() }, ask: Ask::Accounts(ask) };
     let _ = role.step(&mut cx, Event::Asked(question), &mut out);
     let mut answers = out.drain().filter_map(|effect| match effect {
         Effect::Answer { answer: Answer::Accounts(answer), .. } => Some(answer),

@@ -4,9 +4,9 @@ use core::ops::Bound;
 
 use super::{Link, Phase, RoomServer, advanced};
 use crate::{
-    ids::{AccountId, ConnId, RoomId, Seq},
+    ids::{AccountId, ConnId, Generation, RoomId, Seq},
     ledger::Ended,
-    limits::{ANNOUNCE_MAX, KICKED_MAX},
+    limits::{ANNOUNCE_MAX, ANNOUNCE_PAUSE, KICKED_MAX},
     message::{Kick, Message, ToCenter, ToPlayer, ToServer},
     policy::Conflict,
     refusal::Refusal,
@@ -39,7 +39,7 @@ impl RoomServer {
                 if self.draining {
                     out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Draining)));
                 }
-                self.announce_rooms(cx, Bound::Unbounded, out);
+                self.announce_rooms(Bound::Unbounded, out);
                 Step::Advanced
             }
             ToServer::Kick(kick) => self.kick(cx, &kick, out),
@@ -58,13 +58,13 @@ impl RoomServer {
     }
 
     /// Announces the rooms there are, a batch at a time.
-    pub(super) fn announce(&mut self, cx: &Cx<'_>, out: &mut Effects) -> Step {
+    pub(super) fn announce(&mut self, out: &mut Effects) -> Step {
         let Some(last) = self.announced.take() else { return Step::Ignored(Why::Stale) };
-        self.announce_rooms(cx, Bound::Excluded(last), out);
+        self.announce_rooms(Bound::Excluded(last), out);
         Step::Advanced
     }
 
-    fn announce_rooms(&mut self, cx: &Cx<'_>, from: Bound<RoomId>, out: &mut Effects) {
+    pub(super) fn announce_rooms(&mut self, from: Bound<RoomId>, out: &mut Effects) {
         let mut rest = self.rooms.range((from, Bound::Unbounded));
         let mut last = None;
         for (&room, &players) in rest.by_ref().take(ANNOUNCE_MAX) {
@@ -73,7 +73,7 @@ impl RoomServer {
         }
         if rest.next().is_some() {
             self.announced = last;
-            out.arm(Timer::Announce, cx.settings.times.retry);
+            out.arm(Timer::Announce, ANNOUNCE_PAUSE);
             return;
         }
         // The load comes last: with it RCenter knows everything and may send players.
@@ -96,9 +96,11 @@ impl RoomServer {
             return Step::Advanced;
         }
         let held_before = self.held.contains_key(&account);
+        let newest = Seq { generation: Generation(u32::MAX), count: u64::MAX };
+        let closes = if cx.settings.policy.kick_names_login { below } else { newest };
         let mut closed = false;
         for _ in 0..KICKED_MAX {
-            let Some((conn, live)) = self.first_older(cx, account, below) else { break };
+            let Some((conn, live)) = self.first_older(account, closes) else { break };
             out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
             let why = if live { Ended::Replaced { by: below } } else { Ended::Lost };
             self.leave(conn, why, out);
@@ -117,18 +119,11 @@ impl RoomServer {
     }
 
     /// A connection of this account, live or waiting, that stands for an older login; whether it is live.
-    fn first_older(&self, cx: &Cx<'_>, account: AccountId, below: Seq) -> Option<(ConnId, bool)> {
-        let all = !cx.settings.policy.kick_names_login;
+    pub(super) fn first_older(&self, account: AccountId, below: Seq) -> Option<(ConnId, bool)> {
         self.conns.iter().find_map(|(conn, state)| match state.phase {
-            Phase::Live(entry) if entry.account == account && (all || entry.seq < below) => {
-                Some((*conn, true))
-            }
-            Phase::LookingUp(entry) if entry.account == account && (all || entry.seq < below) => {
-                Some((*conn, false))
-            }
-            Phase::Waiting { account: own, seq, .. } if own == account && (all || seq < below) => {
-                Some((*conn, false))
-            }
+            Phase::Live(entry) if entry.account == account && entry.seq < below => Some((*conn, true)),
+            Phase::LookingUp(entry) if entry.account == account && entry.seq < below => Some((*conn, false)),
+            Phase::Waiting { account: own, seq, .. } if own == account && seq < below => Some((*conn, false)),
             _ => None,
         })
     }

@@ -7,9 +7,10 @@ use core::{ops::Bound, time::Duration};
 
 use super::RoomServer;
 use crate::{
-    ids::{AccountId, CallId, ConnId, Generation},
+    ids::{AccountId, CallId, ConnId, Generation, Seq},
     ledger::Ended,
-    message::{Answer, Ask, CacheAnswer, CacheAsk, Message, ToPlayer},
+    limits::KICKED_MAX,
+    message::{Answer, Ask, CacheAnswer, CacheAsk, Message, ToCenter, ToPlayer},
     refusal::Refusal,
     role::{Cx, Effect, Effects, Outage, Step, Timer, Why},
 };
@@ -52,6 +53,11 @@ impl Lease {
     /// Whether sessions are being reasserted.
     pub(super) const fn is_reasserting(&self) -> bool {
         self.reasserting.is_some()
+    }
+
+    /// Whether there is one to give back.
+    pub(super) const fn is_in_force(&self) -> bool {
+        self.current != 0
     }
 
     /// Gives it up.
@@ -141,7 +147,11 @@ impl RoomServer {
                 self.reassert(Bound::Excluded(account), out);
                 Step::Advanced
             }
-            // The timer asks again; the old lease is the bound.
+            // It could not be asked: soon again, the old lease is the bound.
+            Err(_) if self.lease.pending => {
+                out.arm(Timer::Renew, cx.settings.times.retry);
+                Step::Advanced
+            }
             _ => Step::Ignored(Why::Stale),
         }
     }
@@ -150,12 +160,17 @@ impl RoomServer {
         let number = self.lease.sent;
         self.lease.pending = false;
         let lost = generation != self.lease.generation;
+        let was_without = self.lease.current == 0;
         self.lease.generation = generation;
         if lost && self.lease.current != 0 {
             self.lease.reasserting = Some(Reasserting { number, account: AccountId::default() });
             self.reassert(Bound::Unbounded, out);
         } else {
             self.lease.adopt(number, out);
+        }
+        if was_without && self.is_linked() {
+            // RCenter was told that nothing is here any more.
+            self.announce_rooms(Bound::Unbounded, out);
         }
         self.register(cx, out);
         Step::Advanced
@@ -178,10 +193,13 @@ impl RoomServer {
 
     /// The cache has given the account to somebody else: its session here ends.
     fn give_up(&mut self, account: AccountId, out: &mut Effects) {
-        let Some(conn) = self.held.get(&account).and_then(|held| held.live) else { return };
-        out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
-        self.leave(conn, Ended::NotReasserted, out);
-        out.push(Effect::Close(conn));
+        let newest = Seq { generation: Generation(u32::MAX), count: u64::MAX };
+        for _ in 0..KICKED_MAX {
+            let Some((conn, _)) = self.first_older(account, newest) else { break };
+            out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
+            self.leave(conn, Ended::NotReasserted, out);
+            out.push(Effect::Close(conn));
+        }
     }
 
     /// A lease runs out: if it is the one in force, every session ends before the cache may give its account
@@ -191,6 +209,11 @@ impl RoomServer {
         if number == self.lease.current && number != 0 || unfinished {
             self.lease.end(out);
             self.clear(out);
+            if self.is_linked() {
+                self.announced = None;
+                out.disarm(Timer::Announce);
+                out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Fenced)));
+            }
             return Step::Advanced;
         }
         if number == self.lease.sent && self.lease.pending {

@@ -328,10 +328,24 @@ impl RoomServer {
             Phase::Unverified => out.disarm(Timer::Unverified(conn)),
             Phase::Redeeming | Phase::Waiting { .. } => disarm_entry(conn, out),
         }
-        if self.draining && self.held.is_empty() {
-            out.note(Fact::Drained);
-        }
+        self.note_drained(out);
         true
+    }
+
+    /// A draining server that holds nothing and waits for nothing gives its lease back.
+    fn note_drained(&mut self, out: &mut Effects) {
+        let busy = |state: &Conn| !matches!(state.phase, Phase::Unverified);
+        if self.draining && self.lease.is_in_force() && !self.conns.values().any(busy) {
+            self.resign(out);
+        }
+    }
+
+    fn resign(&mut self, out: &mut Effects) {
+        self.lease.end(out);
+        out.disarm(Timer::Renew);
+        let call = CallId::unanswered(ConnId::default());
+        out.push(Effect::Ask { call, ask: Ask::Cache(CacheAsk::Resign { server: self.id }) });
+        out.note(Fact::Drained);
     }
 
     /// Releases an account once nothing here stands on it.
@@ -375,9 +389,7 @@ impl RoomServer {
         if self.is_linked() {
             out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Draining)));
         }
-        if self.held.is_empty() {
-            out.note(Fact::Drained);
-        }
+        self.note_drained(out);
         out.arm(Timer::DrainEnd, cx.settings.times.drain);
         Step::Advanced
     }
@@ -385,11 +397,11 @@ impl RoomServer {
     /// Closes everything and gives the lease back.
     fn end(&mut self, out: &mut Effects) -> Step {
         self.clear(out);
-        self.lease.end(out);
-        out.disarm(Timer::Renew);
-        let call = CallId::unanswered(ConnId::default());
-        out.push(Effect::Ask { call, ask: Ask::Cache(CacheAsk::Resign { server: self.id }) });
-        out.note(Fact::Drained);
+        if self.lease.is_in_force() {
+            self.resign(out);
+        } else {
+            out.note(Fact::Drained);
+        }
         Step::Advanced
     }
 
@@ -429,7 +441,7 @@ impl Role for RoomServer {
             Event::Fired(Timer::Retry(conn)) => self.retry(cx, conn, out),
             Event::Fired(Timer::Renew) => self.renew(cx, out),
             Event::Fired(Timer::LeaseEnd(number)) => self.lease_ended(number, out),
-            Event::Fired(Timer::Announce) => self.announce(cx, out),
+            Event::Fired(Timer::Announce) => self.announce(out),
             Event::Fired(Timer::DrainEnd) if self.draining => self.end(out),
             Event::Answered { call, answer } if call.conn == ConnId::default() => {
                 self.lease_answered(cx, call, answer, out)

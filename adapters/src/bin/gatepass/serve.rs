@@ -180,15 +180,20 @@ async fn serve(config: Config) -> ExitCode {
         }
         () = either(&mut terminate, &mut interrupt) => {}
     }
-    drain(running, &mut terminate, &mut interrupt).await;
-    ExitCode::SUCCESS
+    drain(running, &mut terminate, &mut interrupt).await
 }
 
-async fn drain(running: Running, terminate: &mut Signal, interrupt: &mut Signal) {
+async fn drain(running: Running, terminate: &mut Signal, interrupt: &mut Signal) -> ExitCode {
     tracing::info!("draining; a second signal ends at once");
     tokio::select! {
-        () = running.shutdown() => tracing::info!("drained"),
-        () = either(terminate, interrupt) => tracing::warn!("ended before the drain was over"),
+        () = running.shutdown() => {
+            tracing::info!("drained");
+            ExitCode::SUCCESS
+        }
+        () = either(terminate, interrupt) => {
+            tracing::warn!("ended before the drain was over");
+            ExitCode::from(FAILED)
+        }
     }
 }
 
@@ -203,6 +208,12 @@ fn warn(config: &Config) {
     if config.shared_key == DEFAULT_SHARED_KEY {
         tracing::warn!(
             "the shared key is the default that everybody knows: set --shared-key before any link leaves this machine"
+        );
+    }
+    if config.service_listen.is_some() && config.database == ":memory:" {
+        tracing::warn!(
+            "the database is in memory: after a restart, servers of other processes could hold sessions that this one \
+             does not know of; name a file, or say --no-links"
         );
     }
     if config.hash_cost == Cost::Test {
