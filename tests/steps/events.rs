@@ -272,10 +272,10 @@ impl Draw {
                 CacheAsk::Redeem { key, server, attempt, generation }
             }
             11 | 12 => CacheAsk::Release { account, server, version: self.ordinal() },
-            13 => CacheAsk::Renew { server, number: self.below(5) as u32 },
-            14 => CacheAsk::Reassert { server, generation: self.generation(), account, seq: self.ordinal() },
-            _ if self.one_in(3) => CacheAsk::Resign { server },
-            _ => CacheAsk::Renew { server, number: self.below(5) as u32 },
+            13 | 14 => CacheAsk::Renew { server, number: self.below(5) as u32 },
+            _ if self.one_in(6) => CacheAsk::Resign { server },
+            _ if self.one_in(2) => CacheAsk::Renew { server, number: self.below(5) as u32 },
+            _ => CacheAsk::Reassert { server, generation: self.generation(), account, seq: self.ordinal() },
         }
     }
 
