@@ -27,6 +27,7 @@ use crate::{
 pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, shell: Arc<Shell>, key: SharedKey) {
     loop {
         let (stream, from) = peer::accept(&listener).await;
+        peer::tune_link(&stream);
         match gate.enter(from.ip()) {
             Ok(pass) => {
                 tokio::spawn(room_server(stream, from.ip(), pass, Arc::clone(&shell), key.clone()));
@@ -66,12 +67,11 @@ impl Session for RoomServer<'_> {
     }
 }
 
-/// The RoomServer's side: keeps a link to RCenter, for ever. A lost link is tried again at once, then every
-/// three seconds.
+/// The RoomServer's side: keeps a link to RCenter, for ever. A lost link is tried again every three seconds.
 pub(crate) async fn connect(address: String, shell: Arc<Shell>) {
     loop {
         if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&address)).await {
-            let _ = stream.set_nodelay(true);
+            peer::tune_link(&stream);
             tracing::info!(%address, "linked to RCenter");
             let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
             shell.uplink(Some(Arc::clone(&peer)));

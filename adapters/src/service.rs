@@ -177,7 +177,7 @@ impl Client {
     pub(crate) async fn run(self: Arc<Self>, key: SharedKey, shell: Arc<Shell>) {
         loop {
             if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&self.address)).await {
-                let _ = stream.set_nodelay(true);
+                peer::tune_link(&stream);
                 let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
                 let hello = Hello { key: key.expose().to_owned() };
                 peer.queue(|bytes| encode_own(HELLO, &hello, bytes));
@@ -248,6 +248,7 @@ pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, shell: Arc<She
     let links = AtomicU64::new(1);
     loop {
         let (stream, from) = peer::accept(&listener).await;
+        peer::tune_link(&stream);
         match gate.enter(from.ip()) {
             Ok(pass) => {
                 let link = links.fetch_add(1, Ordering::Relaxed);

@@ -1,8 +1,8 @@
 //! The RoomServer: connections in, live sessions out. It alone decides which of its connections is live; that
 //! it may decide at all, for an account, is the ownership that the cache grants it.
 //!
-//! [`entry`] takes a connection from its first message to admission, [`lease`] keeps the right to hold
-//! sessions, [`center`] speaks with RCenter and obeys kicks. What happens inside a room is the game's business.
+//! `entry` takes a connection from its first message to admission, `lease` keeps the right to hold
+//! sessions, `center` speaks with RCenter and obeys kicks. What happens inside a room is the game's business.
 
 mod center;
 mod entry;
