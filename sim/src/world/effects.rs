@@ -1,0 +1,219 @@
+//! What the effects of a role mean in a world.
+
+use super::*;
+
+impl World {
+    pub(super) fn perform(&mut self, setup: &Setup, node: usize, effect: Effect, scratch: &mut Scratch) {
+        match effect {
+            Effect::Send { conn, msg } => self.send(setup, node, conn, msg, scratch),
+            Effect::ToCenter(msg) => {
+                if let Some(link) = self.hosts[node].get().link {
+                    let body = Body::Message(link, msg);
+                    self.post(setup, node, setup.center(), lane(link), None, body, scratch);
+                } else if matches!(msg, Message::ToCenter(ToCenter::Kick(_))) {
+                    self.past.kick_lost = true;
+                    if let Some(log) = &mut scratch.log {
+                        let label = words::message(&msg);
+                        log.push(Happening::Lost { from: node, to: setup.center(), label });
+                    }
+                }
+            }
+            Effect::Ask { call, ask } => {
+                let to = setup.service(&ask);
+                let life = u64::from(self.hosts[node].get().life);
+                let from = Asker(node as u64 | life << 8);
+                let question = Question { from, call, ask };
+                self.post(setup, node, to, lane(call.conn), None, Body::Asked(question), scratch);
+            }
+            Effect::Answer { to, call, answer } => {
+                let life = (to.0 >> 8) as u8;
+                let to = (to.0 & 0xff) as usize;
+                let body = Body::Answered(call, answer);
+                self.post(setup, node, to, lane(call.conn), Some(life), body, scratch);
+            }
+            // The node's timers are set where its step is taken.
+            Effect::Arm { .. } | Effect::Disarm(_) => {}
+            Effect::Connect { conn, endpoint } => self.connect(setup, node, conn, &endpoint, scratch),
+            Effect::Close(conn) => self.close(setup, node, conn, scratch),
+            Effect::CloseAll => {
+                self.reset_players(node);
+                self.hosts[node].edit().disarm_conns();
+                note(scratch, node, "closes every connection");
+            }
+            Effect::Note(fact) => self.note(setup, node, &fact, scratch),
+            Effect::Bound { .. } | Effect::Play { .. } => {}
+        }
+    }
+
+    pub(super) fn send(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        conn: ConnId,
+        msg: Message,
+        scratch: &mut Scratch,
+    ) {
+        let to = match &msg {
+            Message::Request(_) => Some(setup.login()),
+            Message::Reply(_) | Message::ToPlayer(_) => setup.player_of(conn),
+            Message::ToRoom(_) => self.net.get().room_of(conn).map(usize::from),
+            Message::ToServer(_) => {
+                (setup.first_room()..setup.nodes()).find(|room| self.hosts[*room].get().link == Some(conn))
+            }
+            Message::ToCenter(_) => None,
+        };
+        let Some(to) = to else { return };
+        let body = match msg {
+            Message::ToServer(_) => Body::FromCenter(conn, msg),
+            _ => Body::Message(conn, msg),
+        };
+        self.post(setup, node, to, lane(conn), None, body, scratch);
+    }
+
+    /// Sends a packet; on a link that takes no time it has already arrived.
+    #[expect(clippy::too_many_arguments, reason = "the fields of a packet")]
+    pub(super) fn post(
+        &mut self,
+        setup: &Setup,
+        from: usize,
+        to: usize,
+        lane: u32,
+        life: Option<u8>,
+        body: Body,
+        scratch: &mut Scratch,
+    ) {
+        // What comes on a connection that a player has given up can never matter again.
+        if let HostRole::Player(player) = &self.hosts[to].get().role
+            && let Body::Message(conn, _) | Body::Closed(conn) = &body
+            && !player.listens(*conn)
+        {
+            return;
+        }
+        if setup.is_slow(from, to, &body) {
+            let packet = Packet { from: from as u8, to: to as u8, lane, life, body };
+            self.net.edit().packets.push(Shared::new(packet));
+            return;
+        }
+        let host = self.hosts[to].get();
+        let reaches = host.up && life.is_none_or(|life| life == host.life);
+        if let Some(log) = &mut scratch.log {
+            let label = words::body(&body);
+            log.push(if reaches {
+                Happening::Message { from, to, label }
+            } else {
+                Happening::Lost { from, to, label }
+            });
+        }
+        if reaches {
+            if matches!(body, Body::LinkClosed(_)) {
+                self.hosts[to].edit().link = None;
+            }
+            scratch.queue.push_back((to, body.event()));
+        }
+    }
+
+    pub(super) fn connect(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        conn: ConnId,
+        endpoint: &gatepass_core::text::Endpoint,
+        scratch: &mut Scratch,
+    ) {
+        let room = setup.room_at(endpoint).filter(|room| self.hosts[*room].get().up);
+        let Some(room) = room else {
+            scratch.queue.push_back((node, Event::Lost(conn)));
+            return;
+        };
+        self.net.edit().conns.push((conn, room as u8));
+        if let Some(log) = &mut scratch.log {
+            log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
+        }
+        let addr = gatepass_core::ids::Addr(node as u128 + 1);
+        scratch.queue.push_back((room, Event::Opened { conn, addr }));
+        scratch.queue.push_back((node, Event::Opened { conn, addr }));
+    }
+
+    pub(super) fn close(&mut self, setup: &Setup, node: usize, conn: ConnId, scratch: &mut Scratch) {
+        if node == setup.center() {
+            let room =
+                (setup.first_room()..setup.nodes()).find(|room| self.hosts[*room].get().link == Some(conn));
+            if let Some(room) = room {
+                self.post(setup, node, room, lane(conn), None, Body::LinkClosed(conn), scratch);
+            }
+            return;
+        }
+        let Some(room) = self.net.get().room_of(conn).map(usize::from) else { return };
+        let to = if node == room { setup.player_of(conn) } else { Some(room) };
+        self.net.edit().close(conn);
+        if let Some(to) = to {
+            self.post(setup, node, to, lane(conn), None, Body::Closed(conn), scratch);
+        }
+    }
+
+    pub(super) fn note(&mut self, setup: &Setup, node: usize, fact: &Fact, scratch: &mut Scratch) {
+        if let Some(log) = &mut scratch.log
+            && let Some(label) = words::fact(fact)
+        {
+            log.push(Happening::At { node, label });
+        }
+        let player = match fact {
+            Fact::Admitted { conn, .. } => setup.player_of(*conn).map(|player| setup.knows(player)),
+            _ => None,
+        };
+        self.goals(setup, fact, scratch);
+        if matters(fact) {
+            let capacity = setup.settings.capacity.room;
+            if let Err(property) = self.ledger.edit().record(fact, player, capacity) {
+                self.broken.get_or_insert(Broken::Property(property));
+            }
+        }
+    }
+
+    pub(super) fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {
+        let mut meet = |goal: Goal| {
+            scratch.goals |= 1 << goal as u32;
+            setup.meet(goal);
+        };
+        match fact {
+            Fact::Admitted { account, handed_over, resumes: None, .. } => {
+                meet(Goal::LoginSucceeds);
+                if *handed_over && !self.past.room_crashed {
+                    meet(Goal::RemoteTakeover);
+                }
+                if *handed_over && self.past.kick_lost {
+                    meet(Goal::TakeoverAfterLostKick);
+                }
+                if *handed_over && self.past.room_crashed && self.ledger.get().newest.contains_key(account) {
+                    meet(Goal::TakeoverAfterCrash);
+                }
+            }
+            Fact::Left { why: Ended::Replaced { .. }, .. } if self.past == Past::default() => {
+                meet(Goal::LocalTakeover);
+            }
+            Fact::TokenExpired { unused: true, .. } => meet(Goal::TokenExpiresUnused),
+            Fact::TokenRefused { why: Refusal::TokenUsed } => meet(Goal::ReplayRefused),
+            Fact::GraceEnded if self.past.cache_lost && !self.ledger.get().live.is_empty() => {
+                meet(Goal::CacheLossSurvived);
+            }
+            Fact::EntryRefused { why: Refusal::RoomFull } => meet(Goal::FullRoomRefuses),
+            _ => {}
+        }
+    }
+}
+
+/// Whether the ledger must hear of it.
+const fn matters(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::CredentialChecked { .. }
+            | Fact::SessionOpened { .. }
+            | Fact::SessionEnded { .. }
+            | Fact::TokenIssued { .. }
+            | Fact::TokenExpired { .. }
+            | Fact::TokenRedeemed { .. }
+            | Fact::Admitted { .. }
+            | Fact::Left { .. }
+            | Fact::Fenced { .. }
+    )
+}

@@ -1,0 +1,217 @@
+//! What the choices of a world do: messages arrive or are lost, timers run out, nodes crash, links break.
+
+use super::*;
+
+impl World {
+    pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
+        let Some(at) = self.net.get().find(pick) else { return false };
+        let packet = self.net.edit().packets.remove(at);
+        let packet = packet.get();
+        let (from, to) = (usize::from(packet.from), usize::from(packet.to));
+        let host = self.hosts[to].get();
+        let reaches = host.up && packet.life.is_none_or(|life| life == host.life);
+        let open = match &packet.body {
+            Body::FromCenter(link, _) | Body::LinkClosed(link) => host.link == Some(*link),
+            _ => true,
+        };
+        if let Some(log) = &mut scratch.log {
+            let label = words::body(&packet.body);
+            log.push(if reaches && open {
+                Happening::Message { from, to, label }
+            } else {
+                Happening::Lost { from, to, label }
+            });
+        }
+        if reaches && open {
+            if matches!(packet.body, Body::LinkClosed(_)) {
+                self.hosts[to].edit().link = None;
+            }
+            scratch.queue.push_back((to, packet.body.clone().event()));
+        }
+        true
+    }
+
+    /// The end of a connection comes to a player together with what was last sent on it: he cannot do anything
+    /// in between that its other end would notice.
+    pub(super) fn deliver_close(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) {
+        if usize::from(pick.to) >= setup.players() {
+            return;
+        }
+        let next = Pick { nth: 0, ..pick };
+        if let Some(at) = self.net.get().find(next)
+            && matches!(self.net.get().packets[at].get().body, Body::Closed(_))
+        {
+            self.deliver(next, scratch);
+        }
+    }
+
+    pub(super) fn drop(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
+        let Some(at) = self.net.get().find(pick) else { return false };
+        self.faults.drop -= 1;
+        let packet = self.net.edit().packets.remove(at);
+        let packet = packet.get();
+        if is_kick(&packet.body) {
+            self.past.kick_lost = true;
+        }
+        if let Some(log) = &mut scratch.log {
+            let (from, to) = (usize::from(packet.from), usize::from(packet.to));
+            log.push(Happening::Lost { from, to, label: words::body(&packet.body) });
+        }
+        true
+    }
+
+    pub(super) fn fire(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        kind: TimerKind,
+        nth: u8,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let Some(host) = self.hosts.get(node) else { return false };
+        let same = |timer: &&Timer| TimerKind::of(timer) == kind;
+        let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
+            return false;
+        };
+        if !self.may_fire(setup, host.get(), &timer, nth) || !spend(&mut self.fires[kind as usize]) {
+            return false;
+        }
+        self.hosts[node].edit().disarm(&timer);
+        if let Some(log) = &mut scratch.log {
+            log.push(Happening::At { node, label: words::timer(&timer) });
+        }
+        scratch.queue.push_back((node, Event::Fired(timer)));
+        true
+    }
+
+    pub(super) fn crash(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
+        let budget = if node == setup.login() {
+            &mut self.faults.crash_login
+        } else if node == setup.center() {
+            &mut self.faults.crash_center
+        } else if (setup.first_room()..setup.nodes()).contains(&node) {
+            &mut self.faults.crash_room
+        } else {
+            return false;
+        };
+        if !self.hosts[node].get().up || !spend(budget) {
+            return false;
+        }
+        note(scratch, node, "crashes");
+        self.net.edit().packets.retain(|packet| usize::from(packet.get().to) != node);
+        if node == setup.center() {
+            for room in setup.first_room()..setup.nodes() {
+                self.unlink(setup, room, scratch);
+            }
+        } else if node != setup.login() {
+            self.past.room_crashed = true;
+            self.unlink(setup, node, scratch);
+            self.reset_players(node);
+            if let HostRole::Room(room) = &self.hosts[node].get().role {
+                let id = room.id();
+                self.ledger.edit().server_gone(id);
+            }
+        }
+        let host = self.hosts[node].edit();
+        host.up = false;
+        host.timers.clear();
+        true
+    }
+
+    pub(super) fn restart(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
+        if self.hosts.get(node).is_none_or(|host| host.get().up) {
+            return false;
+        }
+        note(scratch, node, "starts again");
+        let host = self.hosts[node].edit();
+        host.up = true;
+        host.life += 1;
+        host.role = if node == setup.login() {
+            HostRole::Login(LoginServer::new())
+        } else if node == setup.center() {
+            HostRole::Center(RCenter::new())
+        } else {
+            setup.room(node - setup.first_room(), host.life)
+        };
+        scratch.queue.push_back((node, Event::Command(Command::Start)));
+        true
+    }
+
+    pub(super) fn lose_cache(&mut self, setup: &Setup, scratch: &mut Scratch) -> bool {
+        let node = setup.cache();
+        note(scratch, node, "loses its memory");
+        self.past.cache_lost = true;
+        let policy = setup.settings.policy;
+        let host = self.hosts[node].edit();
+        let HostRole::Cache(cache) = &host.role else { return false };
+        self.lost_leases = cache.leases().take(self.lost_leases.capacity()).collect();
+        let raised = u32::from(policy.generation_durable);
+        let generation = Generation(cache.generation().0 + raised);
+        host.role = HostRole::Cache(Cache::new(generation, policy.grace_after_loss));
+        host.timers.clear();
+        host.life += 1;
+        scratch.queue.push_back((node, Event::Command(Command::Start)));
+        true
+    }
+
+    /// The link between a RoomServer and RCenter comes up.
+    pub(super) fn link(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
+        let host = self.hosts[room].edit();
+        let index = room - setup.first_room();
+        let link = ConnId(FIRST_LINK + index as u64 * 100 + u64::from(host.links));
+        host.links += 1;
+        host.link = Some(link);
+        let addr = gatepass_core::ids::Addr(1000 + index as u128);
+        scratch.queue.push_back((setup.center(), Event::Opened { conn: link, addr }));
+        scratch.queue.push_back((room, Event::Linked));
+        if let Some(log) = &mut scratch.log {
+            let label = "opens a link".to_owned();
+            log.push(Happening::Message { from: room, to: setup.center(), label });
+        }
+        true
+    }
+
+    /// The link between a RoomServer and RCenter goes down; what is on it is lost.
+    pub(super) fn unlink(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
+        let Some(link) = self.hosts[room].get().link else { return false };
+        self.hosts[room].edit().link = None;
+        let center = setup.center();
+        let on_link = |packet: &Shared<Packet>| {
+            let packet = packet.get();
+            packet.lane == lane(link)
+                && (usize::from(packet.to) == center || usize::from(packet.from) == center)
+        };
+        if self.net.get().packets.iter().any(|packet| on_link(packet) && is_kick(&packet.get().body)) {
+            self.past.kick_lost = true;
+        }
+        self.net.edit().packets.retain(|packet| !on_link(packet));
+        note(scratch, room, "loses its link to rcenter");
+        if self.hosts[center].get().up {
+            scratch.queue.push_back((center, Event::Lost(link)));
+        }
+        scratch.queue.push_back((room, Event::Unlinked));
+        true
+    }
+
+    /// Every player's connection to this RoomServer breaks.
+    pub(super) fn reset_players(&mut self, node: usize) {
+        let net = self.net.edit();
+        let conns: Vec<ConnId> =
+            net.conns.iter().filter(|(_, room)| usize::from(*room) == node).map(|(conn, _)| *conn).collect();
+        net.conns.retain(|(_, room)| usize::from(*room) != node);
+        for conn in conns {
+            let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u8;
+            let packet =
+                Packet { from: node as u8, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
+            net.packets.push(Shared::new(packet));
+        }
+    }
+}
+
+const fn is_kick(body: &Body) -> bool {
+    matches!(
+        body,
+        Body::Message(_, Message::ToCenter(ToCenter::Kick(_)))
+            | Body::FromCenter(_, Message::ToServer(ToServer::Kick(_)))
+    )
+}

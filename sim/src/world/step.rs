@@ -1,0 +1,122 @@
+//! Steps of roles: until nothing follows at once, each with its timers, its checks and its effects.
+
+use super::*;
+
+/// Events that one choice may cause on links that take no time. Far above what any protocol step needs: more
+/// means that nodes answer each other for ever.
+const CASCADE_MAX: usize = 2_000;
+
+impl World {
+    /// Steps roles until nothing follows at once.
+    pub(super) fn run(&mut self, setup: &Setup, scratch: &mut Scratch) {
+        let mut steps = 0;
+        while let Some((node, event)) = scratch.queue.pop_front() {
+            steps += 1;
+            if steps > CASCADE_MAX {
+                self.broken = Some(Broken::Invariant("nodes answer each other for ever"));
+            }
+            if self.broken.is_some() {
+                scratch.queue.clear();
+                break;
+            }
+            if self.hosts[node].get().up {
+                self.step(setup, node, event, scratch);
+            }
+        }
+    }
+
+    pub(super) fn step(&mut self, setup: &Setup, node: usize, event: Event, scratch: &mut Scratch) {
+        let mut effects = std::mem::take(&mut scratch.effects);
+        let unverified = match (&self.hosts[node].get().role, &event) {
+            (HostRole::Room(room), Event::Received { conn, .. }) if !room.is_live(*conn) => Some(*conn),
+            _ => None,
+        };
+        self.take(setup, node, event, &mut effects, scratch);
+        if let Some(conn) = unverified
+            && speaks_out_of_turn(conn, effects.as_slice())
+        {
+            self.broken = Some(Broken::Property(Property::UnverifiedIsMute));
+        }
+        let promised = effects.as_slice().iter().find_map(|effect| match effect {
+            Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
+            _ => None,
+        });
+        for effect in effects.drain() {
+            self.perform(setup, node, effect, scratch);
+        }
+        scratch.effects = effects;
+        if let HostRole::Center(center) = &self.hosts[node].get().role
+            && center
+                .rooms()
+                .any(|(room, capacity, taken)| promised == Some(room) && taken > u32::from(capacity))
+        {
+            self.broken.get_or_insert(Broken::Property(Property::Capacity));
+        }
+    }
+
+    /// Steps the role of a node, and sets its timers.
+    pub(super) fn take(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        event: Event,
+        effects: &mut Effects,
+        scratch: &mut Scratch,
+    ) {
+        scratch.steps += 1;
+        let key = scratch.memo.as_ref().map(|_| Memo::key(node, &self.hosts[node], &event));
+        if let Some((memo, key)) = scratch.memo.as_ref().zip(key)
+            && let Some(taken) = memo.get(&key)
+        {
+            scratch.ignored += u64::from(taken.ignored);
+            self.hosts[node] = taken.host.clone();
+            for effect in &taken.effects {
+                effects.push(effect.clone());
+            }
+            return;
+        }
+        let host = self.hosts[node].edit();
+        let ignored = matches!(host.step(node, &setup.settings, event, effects), Step::Ignored(_));
+        for effect in effects.as_slice() {
+            match effect {
+                Effect::Arm { timer, .. } => host.arm(*timer),
+                Effect::Disarm(timer) => {
+                    host.disarm(timer);
+                }
+                _ => {}
+            }
+        }
+        scratch.ignored += u64::from(ignored);
+        // A role's invariants are those of the strict rules.
+        if cfg!(debug_assertions)
+            && setup.settings.policy == Policy::STRICT
+            && let Err(rule) = host.check()
+        {
+            self.broken = Some(Broken::Invariant(rule));
+        }
+        if let Some((memo, key)) = scratch.memo.as_mut().zip(key) {
+            let _ = self.hosts[node].fingerprint();
+            let follows = |effect: &&Effect| !matches!(effect, Effect::Arm { .. } | Effect::Disarm(_));
+            let effects = effects.as_slice().iter().filter(follows).cloned().collect();
+            memo.insert(key, Taken { host: self.hosts[node].clone(), effects, ignored });
+        }
+    }
+}
+
+/// Whether an event of an unverified connection had effects beyond the check of its token, its own refusal
+/// and close. If the event made it live, it was not unverified in the end.
+fn speaks_out_of_turn(conn: ConnId, effects: &[Effect]) -> bool {
+    let admitted =
+        |effect: &Effect| matches!(effect, Effect::Note(Fact::Admitted { conn: own, .. }) if *own == conn);
+    if effects.iter().any(admitted) {
+        return false;
+    }
+    effects.iter().any(|effect| match effect {
+        Effect::Send { conn: to, msg } => {
+            *to != conn || !matches!(msg, Message::ToPlayer(ToPlayer::Refused(_)))
+        }
+        Effect::Close(other) => *other != conn,
+        Effect::ToCenter(_) | Effect::Play { .. } | Effect::Bound { .. } | Effect::CloseAll => true,
+        _ => false,
+    })
+}
