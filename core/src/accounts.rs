@@ -51,7 +51,7 @@ impl Accounts {
         if self.by_name(&name).is_some() {
             return None;
         }
-        let id = AccountId(self.accounts.keys().next_back().map_or(1, |last| last.0 + 1));
+        let id = self.next_id();
         self.accounts.insert(id, Account { name, device, password, banned: false });
         Some(id)
     }
@@ -59,6 +59,10 @@ impl Accounts {
     /// Bans an account, or lifts its ban. `false` if there is no such account.
     pub fn set_banned(&mut self, id: AccountId, banned: bool) -> bool {
         self.accounts.get_mut(&id).map(|account| account.banned = banned).is_some()
+    }
+
+    fn next_id(&self) -> AccountId {
+        AccountId(self.accounts.keys().next_back().map_or(1, |last| last.0 + 1))
     }
 
     fn by_name(&self, name: &Name) -> Option<AccountId> {
@@ -131,8 +135,7 @@ impl Accounts {
         let (id, newbie) = match self.by_device(&device) {
             Some(id) => (id, false),
             None => {
-                let next = self.accounts.keys().next_back().map_or(1, |last| last.0 + 1);
-                let Some(id) = self.create(guest_name(AccountId(next)), Some(device), password) else {
+                let Some(id) = self.create(guest_name(self.next_id()), Some(device), password) else {
                     return AccountsAnswer::Refused(Refusal::NameTaken);
                 };
                 (id, true)

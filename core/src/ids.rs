@@ -92,6 +92,11 @@ pub struct Ordinal {
     pub count: u64,
 }
 
+impl Ordinal {
+    /// Not older than any other.
+    pub const MAX: Self = Self { generation: Generation(u32::MAX), count: u64::MAX };
+}
+
 impl fmt::Debug for Ordinal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}.{}", self.generation.0, self.count)

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
-    ids::{AccountId, ConnId, Generation, ServerId},
+    ids::{ConnId, Generation, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
     message::{Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToPlayer, ToServer},
@@ -27,7 +27,7 @@ use crate::{
     memo::{Memo, Taken},
     net::{Body, Net, Packet, Pick},
     scenario::Faults,
-    setup::{FIRST_LINK, Setup, server_id},
+    setup::{FIRST_LINK, Setup},
     shared::Shared,
     trace::Happening,
     words,
@@ -323,18 +323,6 @@ impl World {
                 possible && self.link(setup, room, scratch)
             }
         }
-    }
-
-    /// The id of a RoomServer's present life.
-    #[must_use]
-    pub fn server(&self, setup: &Setup, room: usize) -> Option<ServerId> {
-        let host = self.hosts.get(setup.first_room() + room)?.get();
-        Some(server_id(room, host.life))
-    }
-
-    /// Who is live where, for people.
-    pub fn live(&self) -> impl Iterator<Item = (ConnId, AccountId)> + '_ {
-        self.ledger.get().live.iter().map(|(conn, live)| (*conn, live.account))
     }
 }
 

@@ -4,7 +4,7 @@ use core::ops::Bound;
 
 use super::{Link, Phase, RoomServer, advanced};
 use crate::{
-    ids::{AccountId, ConnId, Generation, RoomId, Seq},
+    ids::{AccountId, ConnId, RoomId, Seq},
     ledger::Ended,
     limits::{ANNOUNCE_MAX, ANNOUNCE_PAUSE, KICKED_MAX},
     message::{Kick, Message, ToCenter, ToPlayer, ToServer},
@@ -96,8 +96,7 @@ impl RoomServer {
             return Step::Advanced;
         }
         let held_before = self.held.contains_key(&account);
-        let newest = Seq { generation: Generation(u32::MAX), count: u64::MAX };
-        let closes = if cx.settings.policy.kick_names_login { below } else { newest };
+        let closes = if cx.settings.policy.kick_names_login { below } else { Seq::MAX };
         let mut closed = false;
         for _ in 0..KICKED_MAX {
             let Some((conn, live)) = self.first_older(account, closes) else { break };

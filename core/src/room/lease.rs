@@ -193,9 +193,8 @@ impl RoomServer {
 
     /// The cache has given the account to somebody else: its session here ends.
     fn give_up(&mut self, account: AccountId, out: &mut Effects) {
-        let newest = Seq { generation: Generation(u32::MAX), count: u64::MAX };
         for _ in 0..KICKED_MAX {
-            let Some((conn, _)) = self.first_older(account, newest) else { break };
+            let Some((conn, _)) = self.first_older(account, Seq::MAX) else { break };
             out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
             self.leave(conn, Ended::NotReasserted, out);
             out.push(Effect::Close(conn));
