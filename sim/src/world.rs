@@ -302,7 +302,7 @@ impl World {
                 let copy = self.net.get().packets[at].clone();
                 let delivered = self.deliver(pick, scratch);
                 // The copy comes after everything that was sent on its lane before.
-                self.net.edit().packets.push(copy);
+                self.net.edit().push(copy);
                 delivered
             }
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),

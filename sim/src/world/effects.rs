@@ -91,7 +91,7 @@ impl World {
         }
         if setup.is_slow(from, to, &body) {
             let packet = Packet { from: from as u8, to: to as u8, lane, life, body };
-            self.net.edit().packets.push(Shared::new(packet));
+            self.net.edit().push(Shared::new(packet));
             return;
         }
         let host = self.hosts[to].get();
@@ -125,7 +125,7 @@ impl World {
             scratch.queue.push_back((node, Event::Lost(conn)));
             return;
         };
-        self.net.edit().conns.push((conn, room as u8));
+        self.net.edit().open(conn, room as u8);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }

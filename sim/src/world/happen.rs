@@ -203,7 +203,7 @@ impl World {
             let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u8;
             let packet =
                 Packet { from: node as u8, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
-            net.packets.push(Shared::new(packet));
+            net.push(Shared::new(packet));
         }
     }
 }
