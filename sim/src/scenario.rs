@@ -106,6 +106,8 @@ pub struct Player {
     pub register: bool,
     /// He does not know its password.
     pub wrong_password: bool,
+    /// Nobody has made that account.
+    pub no_account: bool,
     /// Heartbeats he sends before he logs out; without it he stays.
     pub heartbeats: Option<u16>,
     /// How often he tries again.
@@ -264,7 +266,7 @@ impl Scenario {
     /// If a shipped scenario does not read: a test reads them all.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
-        const SHIPPED: [&str; 14] = [
+        const SHIPPED: [&str; 21] = [
             include_str!("scenarios/login.toml"),
             include_str!("scenarios/takeover-local.toml"),
             include_str!("scenarios/takeover-remote.toml"),
@@ -279,6 +281,13 @@ impl Scenario {
             include_str!("scenarios/full-room.toml"),
             include_str!("scenarios/strangers.toml"),
             include_str!("scenarios/tokens.toml"),
+            include_str!("scenarios/repeated-answers.toml"),
+            include_str!("scenarios/restart-room.toml"),
+            include_str!("scenarios/stopped-owner.toml"),
+            include_str!("scenarios/cache-restart.toml"),
+            include_str!("scenarios/database.toml"),
+            include_str!("scenarios/impatient.toml"),
+            include_str!("scenarios/attacker.toml"),
         ];
         SHIPPED.iter().map(|text| Self::from_toml(text).expect("shipped scenarios read")).collect()
     }
