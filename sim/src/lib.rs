@@ -12,6 +12,8 @@ pub mod flaws;
 pub mod host;
 mod memo;
 pub mod memory;
+pub mod misread;
+pub mod names;
 pub mod net;
 pub mod prng;
 pub mod replay;

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     choice::{Choice, NotAChoice},
-    scenario::{Scenario, ScenarioError},
+    misread::Misread,
+    scenario::{Scenario, ScenarioError, rules_of},
     setup::Setup,
     trace::{Happening, Trace, TraceStep},
     world::{Broken, Scratch, World},
@@ -29,7 +30,7 @@ pub struct Replay {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplayError {
     /// It is not a replay file.
-    Toml(String),
+    Toml(Misread),
     /// Its scenario cannot be played.
     Scenario(ScenarioError),
     /// A line is no choice.
@@ -63,9 +64,8 @@ impl Replay {
         // The policy that ran, whatever it was made from: a flaw must replay without its name.
         if let Ok(profile) = scenario.policy()
             && profile != setup.settings.policy
-            && let (Ok(base), Ok(ran)) =
-                (toml::Table::try_from(profile), toml::Table::try_from(setup.settings.policy))
         {
+            let (base, ran) = (rules_of(&profile), rules_of(&setup.settings.policy));
             scenario.rules.extend(ran.into_iter().filter(|(rule, value)| base.get(rule) != Some(value)));
         }
         Self { violates, choices, scenario }
@@ -82,7 +82,7 @@ impl Replay {
     /// # Errors
     /// If it is not a replay file.
     pub fn from_toml(text: &str) -> Result<Self, ReplayError> {
-        toml::from_str(text).map_err(|error| ReplayError::Toml(error.to_string()))
+        toml::from_str(text).map_err(|error| ReplayError::Toml(Misread::new(text, &error)))
     }
 
     /// Its scenario made ready, and its choices.
