@@ -8,11 +8,12 @@ use std::{fmt::Write, time::Duration};
 use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
 
-use crate::check;
+use crate::{check, flaws::Flaw};
 
 mod run;
 mod seeds;
 
+pub use crate::check::Ended;
 pub use run::RunReport;
 pub use seeds::{Failure, Reached, SeedsReport};
 
@@ -71,34 +72,6 @@ impl Verdict {
             Self::Holds => 0,
             Self::GoalNotMet | Self::Violated => 1,
             Self::Undecided => 3,
-        }
-    }
-}
-
-/// Why a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ended {
-    /// There was no state left to visit.
-    Exhausted,
-    /// A property was violated.
-    Violated,
-    /// As many states as allowed were visited.
-    StateBound,
-    /// As much memory as allowed was used.
-    MemoryBound,
-    /// As much time as allowed had passed.
-    TimeBound,
-}
-
-impl From<check::Ended> for Ended {
-    fn from(ended: check::Ended) -> Self {
-        match ended {
-            check::Ended::Exhausted => Self::Exhausted,
-            check::Ended::Violated => Self::Violated,
-            check::Ended::StateBound => Self::StateBound,
-            check::Ended::MemoryBound => Self::MemoryBound,
-            check::Ended::TimeBound => Self::TimeBound,
         }
     }
 }
@@ -163,7 +136,7 @@ pub struct Violation {
 impl ScenarioReport {
     /// What a check found; where to look at a violation is for the caller to add.
     #[must_use]
-    pub fn new(report: &check::Report, violation: Option<Violation>) -> Self {
+    pub fn new(report: &check::Report, flaw: Option<&Flaw>, violation: Option<Violation>) -> Self {
         let always = |(property, verdict): &(Property, check::Verdict)| Always {
             property: property.name().to_owned(),
             verdict: (*verdict).into(),
@@ -171,11 +144,11 @@ impl ScenarioReport {
         let sometimes = |(goal, met): &(Goal, bool)| Sometimes { goal: goal.name().to_owned(), met: *met };
         let always: Vec<Always> = report.properties.iter().map(always).collect();
         let sometimes: Vec<Sometimes> = report.goals.iter().map(sometimes).collect();
-        let ended = report.ended.into();
+        let ended = report.ended;
         Self {
             scenario: report.scenario.clone(),
             policy: report.policy.clone(),
-            flaw: report.flaw.clone(),
+            flaw: flaw.map(|flaw| flaw.name.to_owned()),
             verdict: Self::judge(ended, &always, &sometimes),
             ended,
             states: report.states,

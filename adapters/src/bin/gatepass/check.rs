@@ -10,7 +10,7 @@ use gatepass_sim::{
 };
 
 use crate::shared::{
-    all_threads, counterexample::Counterexample, pick::Pick, progress::Line, say, say_json, usage,
+    all_threads, counterexample::Counterexample, pick::Pick, play, progress::Line, say, say_json,
 };
 
 const EXAMPLES: &str = "\
@@ -69,39 +69,24 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    if let Some(list) = args.pick.list() {
-        say(list);
-        return ExitCode::SUCCESS;
-    }
-    let picked = match args.pick.setups() {
-        Ok(picked) => picked,
-        Err(why) => return usage(why),
-    };
-    let mut reports = Vec::new();
-    for setup in &picked.setups {
-        let report = match check(args, setup, picked.flaw) {
-            Ok(report) => report,
-            Err(why) => return usage(why),
-        };
-        reports.push(report);
-    }
-    let run = RunReport::of(reports);
-    if args.json {
-        if let Err(why) = say_json(&run) {
-            return usage(why);
+    play(&args.pick, |picked| {
+        let reports = picked.setups.iter().map(|setup| check(args, setup, picked.flaw));
+        let run = RunReport::of(reports.collect::<Result<_, _>>()?);
+        if args.json {
+            say_json(&run)?;
+        } else {
+            say(run.summary().trim_end());
         }
-    } else {
-        say(run.summary().trim_end());
-    }
-    if let Some(flaw) = picked.flaw {
-        judge_flaw(flaw, &run, args.json);
-    }
-    ExitCode::from(run.verdict.exit_code())
+        if let Some(flaw) = picked.flaw {
+            judge_flaw(flaw, &run, args.json);
+        }
+        Ok(ExitCode::from(run.verdict.exit_code()))
+    })
 }
 
 /// Checks one scenario and, for people, prints what it found at once.
 fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<ScenarioReport, String> {
-    let mut report = {
+    let report = {
         let mut line = Line::new(&setup.scenario.name);
         let mut last = Duration::ZERO;
         let mut shortening = false;
@@ -112,10 +97,9 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Scenari
             line.say(|| so_far(now, shortening));
         })
     };
-    report.flaw = flaw.map(|flaw| flaw.name.to_owned());
 
     let Some(violation) = report.violations.first() else {
-        let report = ScenarioReport::new(&report, None);
+        let report = ScenarioReport::new(&report, flaw, None);
         if !args.json {
             say(report.table());
         }
@@ -124,7 +108,7 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Scenari
     let found = Counterexample::new(setup, &violation.choices);
     let written =
         found.write(&args.out).map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
-    let told = ScenarioReport::new(&report, Some(found.violation(Some(&written))));
+    let told = ScenarioReport::new(&report, flaw, Some(found.violation(Some(&written))));
     if !args.json {
         say(told.table());
         if !violation.shortest {

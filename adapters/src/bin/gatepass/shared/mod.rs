@@ -10,10 +10,21 @@ use std::{
     process::ExitCode,
 };
 
+use pick::{Pick, Picked};
+
 /// Says what is wrong with the command line, or with a file that it names.
 pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
     eprintln!("error: {why}");
     ExitCode::from(crate::USAGE)
+}
+
+/// Runs a command that plays scenarios, unless it was asked for a list or the choice of scenarios is wrong.
+pub(crate) fn play(pick: &Pick, work: impl FnOnce(Picked) -> Result<ExitCode, String>) -> ExitCode {
+    if let Some(list) = pick.list() {
+        say(list);
+        return ExitCode::SUCCESS;
+    }
+    pick.setups().and_then(work).unwrap_or_else(usage)
 }
 
 /// Prints a line of a result. A reader that has seen enough, such as `head`, is no reason to stop: the exit code
