@@ -103,3 +103,48 @@ impl fmt::Display for Misread {
 }
 
 impl std::error::Error for Misread {}
+
+#[cfg(test)]
+mod tests {
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn every_mistake_is_shown_where_it_is() {
+        let player = "[[players]]\naccount = \"ann\"\n";
+        let many = format!("servers = 2\n{}", player.repeat(65));
+        let cases = [
+            ("not TOML", "name = \"open\nservers = 1\n"),
+            ("an unknown key", "name = \"x\"\nserver = 1\n"),
+            ("another type", "servers = \"two\"\n"),
+            ("a number that does not fit", "servers = 300\n"),
+            ("no number of servers", "name = \"x\"\nservers = 9\n\n[[players]]\naccount = \"ann\"\n"),
+            (
+                "an unknown policy",
+                "name = \"x\"\n  policy = \"strickt\"  # oh\n[[players]]\naccount = \"ann\"\n",
+            ),
+            (
+                "an unknown rule",
+                "[[players]]\naccount = \"ann\"\n[rules]\ntoken_expires = true\ntoken_expire = false\n",
+            ),
+            ("a rule's value", "rules.conflict = \"kick_new\"\n[[players]]\naccount = \"ann\"\n"),
+            ("an unknown link", "slow = [\"player-login\", \"player-romo\"]\n"),
+            ("an unknown timer", "[timers]\nretry = 1\nretires = 1\n"),
+            ("an unknown fault", "[faults]\ndorp = 1\n"),
+            ("an unknown goal", "goals = [\"login_succeeds\",\n  \"world_peace\"]\n"),
+            ("no account name", "[[players]]\naccount = \"ann\"\n[[players]]\naccount = \"\"\n"),
+            ("no account", "[[players]]\naccount = \"ann\"\n[[players]]\nregister = true\n"),
+            ("an unknown cheat", "[[players]]\naccount = \"ann\"\ncheat = \"flies\"\n"),
+            ("nobody", "name = \"empty\"\n"),
+            ("everybody", &many),
+            ("what moves a cursor", "name = \"\u{1b}[2Jä\"\u{7f}\n"),
+        ];
+        let mut told = String::new();
+        for (what, text) in cases {
+            let misread = Scenario::from_toml(text).expect_err(what);
+            assert!(misread.line().is_some() || what == "nobody", "{what}: {misread}");
+            assert!(misread.to_string().chars().all(|c| c == '\n' || !c.is_control()), "{what}");
+            told += &format!("{what}\n{misread}\n\n");
+        }
+        insta::assert_snapshot!(told);
+    }
+}
