@@ -10,6 +10,7 @@ pub mod diagram;
 pub mod explore;
 pub mod flaws;
 pub mod host;
+pub mod itf;
 mod memo;
 pub mod memory;
 pub mod misread;

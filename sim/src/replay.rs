@@ -136,6 +136,11 @@ fn follow(setup: &Setup, choices: &[Choice]) -> (Trace, usize) {
         trace.steps.push(TraceStep { choice: choice.to_string(), happenings });
     }
     trace.violation = world.broken().map(|broken| (broken.name().to_owned(), broken.says().to_owned()));
+    if trace.violation.is_some() {
+        // What no fact broke, the last step did as a whole.
+        let last = trace.steps.last().map(|step| step.happenings.len().saturating_sub(1));
+        trace.broke_at = scratch.broke_at.or(last);
+    }
     (trace, done)
 }
 

@@ -10,6 +10,8 @@ use serde::Serialize;
 
 use crate::{check, flaws::Flaw};
 
+pub mod html;
+pub mod matrix;
 mod run;
 mod seeds;
 

@@ -98,6 +98,8 @@ pub struct Scratch {
     pub goals: u32,
     /// What happened, if somebody wants to know.
     pub log: Option<Vec<Happening>>,
+    /// The entry of the log that broke a property, where a fact did.
+    pub broke_at: Option<usize>,
     /// Events that meant nothing to their role.
     pub ignored: u64,
     /// Events given to roles.

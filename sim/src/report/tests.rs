@@ -39,7 +39,7 @@ fn report(scenario: &str, ended: Ended, violated: Option<&str>, met: &[(&str, bo
     }
 }
 
-fn run() -> Vec<ScenarioReport> {
+pub(super) fn run() -> Vec<ScenarioReport> {
     vec![
         report("login", Ended::Exhausted, None, &[("login_succeeds", true)]),
         report(

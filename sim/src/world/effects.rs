@@ -164,8 +164,11 @@ impl World {
         self.goals(setup, fact, scratch);
         if matters(fact) {
             let capacity = setup.settings.capacity.room;
-            if let Err(property) = self.ledger.edit().record(fact, player, capacity) {
-                self.broken.get_or_insert(Broken::Property(property));
+            if let Err(property) = self.ledger.edit().record(fact, player, capacity)
+                && self.broken.is_none()
+            {
+                self.broken = Some(Broken::Property(property));
+                scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
             }
         }
     }
