@@ -8,8 +8,9 @@ use std::{fmt::Write, time::Duration};
 use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
 
-use crate::{check, flaws::Flaw};
+use crate::{check, flaws::Flaw, world::Broken};
 
+pub mod compare;
 pub mod html;
 pub mod matrix;
 mod run;
@@ -85,6 +86,8 @@ pub struct Always {
     pub property: String,
     /// What became of it.
     pub verdict: AlwaysVerdict,
+    /// If it is violated: choices on the shortest way there that was found.
+    pub steps: Option<u64>,
 }
 
 /// What can become of something that must always be true.
@@ -142,6 +145,9 @@ impl ScenarioReport {
         let always = |(property, verdict): &(Property, check::Verdict)| Always {
             property: property.name().to_owned(),
             verdict: (*verdict).into(),
+            steps: (report.violations.iter())
+                .find(|violation| violation.broken == Broken::Property(*property))
+                .map(|violation| violation.choices.len() as u64),
         };
         let sometimes = |(goal, met): &(Goal, bool)| Sometimes { goal: goal.name().to_owned(), met: *met };
         let always: Vec<Always> = report.properties.iter().map(always).collect();

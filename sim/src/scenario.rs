@@ -165,7 +165,8 @@ impl std::error::Error for ScenarioError {}
 
 impl ScenarioError {
     /// Where in a file the blame lies: keys, and numbers of array items.
-    fn path(&self) -> Vec<String> {
+    #[must_use]
+    pub fn path(&self) -> Vec<String> {
         match self {
             Self::UnknownPolicy(_) => vec!["policy".to_owned()],
             Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],

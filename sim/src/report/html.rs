@@ -147,15 +147,10 @@ impl RunReport {
                 Some(AlwaysVerdict::Holds) => Outcome::Holds,
                 Some(AlwaysVerdict::NotViolatedWithinBounds) => Outcome::OutOfBounds,
                 Some(AlwaysVerdict::Violated) => {
+                    // Only one violation of a scenario is told; of the others the page knows the length.
                     let told = report.violation.as_ref().filter(|violation| violation.property == *property);
-                    match told {
-                        Some(violation) => Outcome::Violated {
-                            steps: violation.choices.len(),
-                            trace: Some(format!("#{}", report.anchor())),
-                        },
-                        // Found on the way, and longer than the one that is told.
-                        None => Outcome::Violated { steps: 0, trace: None },
-                    }
+                    let trace = told.map(|_| format!("#{}", report.anchor()));
+                    Outcome::Violated { steps: verdict.and_then(|always| always.steps).unwrap_or(0), trace }
                 }
             };
             Cell { outcome, states: None }

@@ -50,7 +50,7 @@ pub enum Outcome {
     /// Not true in some state.
     Violated {
         /// Choices on the shortest way there that was found.
-        steps: usize,
+        steps: u64,
         /// Where it is told: a file, or a place in the page such as `#takeover-remote`.
         trace: Option<String>,
     },
