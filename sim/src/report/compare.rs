@@ -234,14 +234,20 @@ impl ScenarioChange {
     fn tell(&self, out: &mut String) {
         let side = |side: &Side| format!("{} states", grouped(side.states));
         let _ = writeln!(out, "\n{}  (A {}, B {})", self.scenario, side(&self.a), side(&self.b));
-        let is_told = |change: &&Change| change.a != Told::Open && change.b != Told::Open;
+        let violated = |told| matches!(told, Told::Violated { .. } | Told::NeverMet);
+        let is_told = |change: &&Change| match (change.a, change.b) {
+            (Told::Open, other) | (other, Told::Open) => violated(other),
+            _ => true,
+        };
         let longest = self.changes.iter().filter(is_told).map(|change| change.name.len()).max().unwrap_or(0);
         for Change { name, a, b } in self.changes.iter().filter(is_told) {
             let _ = writeln!(out, "  {name:longest$}  {} → {}", a.words(), b.words());
         }
-        for (which, open) in [("A", true), ("B", false)] {
-            let is_open =
-                |change: &&Change| if open { change.a == Told::Open } else { change.b == Told::Open };
+        for which in ["A", "B"] {
+            let is_open = |change: &&Change| {
+                let told = if which == "A" { change.a } else { change.b };
+                told == Told::Open && !is_told(change)
+            };
             let names: Vec<&str> =
                 self.changes.iter().filter(is_open).map(|change| &change.name[..]).collect();
             if !names.is_empty() {

@@ -145,7 +145,10 @@ impl RunReport {
             let outcome = match verdict.map(|always| always.verdict) {
                 None => Outcome::NotClaimed,
                 Some(AlwaysVerdict::Holds) => Outcome::Holds,
-                Some(AlwaysVerdict::NotViolatedWithinBounds) => Outcome::OutOfBounds,
+                Some(AlwaysVerdict::NotViolatedWithinBounds) => match report.ended {
+                    Ended::Violated => Outcome::Open,
+                    _ => Outcome::OutOfBounds,
+                },
                 Some(AlwaysVerdict::Violated) => {
                     // Only one violation of a scenario is told; of the others the page knows the length.
                     let told = report.violation.as_ref().filter(|violation| violation.property == *property);

@@ -58,6 +58,8 @@ pub enum Outcome {
     NotReachable,
     /// A bound ended the check before there was a verdict.
     OutOfBounds,
+    /// The violation of another property ended the check before there was a verdict.
+    Open,
     /// Nobody says that it holds here.
     NotClaimed,
 }
@@ -71,6 +73,7 @@ impl Outcome {
             Self::Violated { steps, .. } => format!("✗ {steps} step{}", if *steps == 1 { "" } else { "s" }),
             Self::NotReachable => "vacuous".to_owned(),
             Self::OutOfBounds => "bound".to_owned(),
+            Self::Open => "open".to_owned(),
             Self::NotClaimed => "–".to_owned(),
         }
     }
@@ -82,6 +85,7 @@ impl Outcome {
             Self::Violated { .. } => ("✗", "violated, by a run of so many steps"),
             Self::NotReachable => ("vacuous", "true because what it speaks of never happens"),
             Self::OutOfBounds => ("bound", "a bound ended the check before there was a verdict"),
+            Self::Open => ("open", "another violation ended the check before there was a verdict"),
             Self::NotClaimed => ("–", "not claimed"),
         }
     }
@@ -90,7 +94,7 @@ impl Outcome {
         match self {
             Self::Holds => "good",
             Self::Violated { .. } => "bad",
-            Self::NotReachable | Self::NotClaimed => "none",
+            Self::NotReachable | Self::Open | Self::NotClaimed => "none",
             Self::OutOfBounds => "open",
         }
     }
@@ -228,6 +232,7 @@ impl Matrix {
             Outcome::Violated { steps: 0, trace: None },
             Outcome::NotReachable,
             Outcome::OutOfBounds,
+            Outcome::Open,
             Outcome::NotClaimed,
         ];
         let used =
@@ -288,7 +293,7 @@ mod tests {
                 vec![
                     cell(Outcome::OutOfBounds, Some(200_000_000)),
                     cell(Outcome::Holds, Some(9_999)),
-                    cell(Outcome::Holds, Some(0)),
+                    cell(Outcome::Open, Some(0)),
                 ],
                 vec![
                     cell(Outcome::Violated { steps: 12, trace }, Some(158)),
