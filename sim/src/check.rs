@@ -71,7 +71,11 @@ impl Model for Worlds {
     }
 
     fn format_action(&self, choice: &Choice) -> String {
-        choice.to_string()
+        crate::explore::action(&self.setup, *choice)
+    }
+
+    fn format_step(&self, world: &World, choice: Choice) -> Option<String> {
+        crate::explore::step(&self.setup, world, choice)
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {

@@ -30,10 +30,11 @@ Examples:
 
 A file of rules has the keys `policy` (strict, if it is missing) and `[rules]`, as scenarios have them.
 
-A violation comes with the shortest way to it: as numbered steps, as a diagram, and as files that replay it and
+A violation comes with the shortest way to it: as numbered steps, as a diagram, and as files that replay it and \
 show it in a document.
-Exit code: 0 if all holds in every state and every goal was met; 1 if a property is violated or a goal is never
-met; 2 for a mistake on the command line; 3 if a bound ended the check before there was a verdict. With --compare:
+
+Exit code: 0 if all holds in every state and every goal was met; 1 if a property is violated or a goal is never \
+met; 2 for a mistake on the command line; 3 if a bound ended the check before there was a verdict. With --compare: \
 0 if no verdict changes; 1 if some do; 3 if a bound ended a check and no change was seen.";
 
 /// Check scenarios exhaustively: every interleaving, every fault, every property

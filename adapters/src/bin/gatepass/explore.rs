@@ -11,7 +11,7 @@ Examples:
   gatepass explore --scenario takeover-remote
   gatepass explore --scenario takeover-remote --policy mope --listen 127.0.0.1:8080
 
-Then open the address it prints. Each choice shows the sequence diagram of the way there. Without --scenario it
+Then open the address it prints. Each choice shows the sequence diagram of the way there. Without --scenario it \
 is the first shipped one. Ends with Ctrl-C. Exit code: 2 if the address is taken or a name is unknown.";
 
 /// Walk through a scenario in a browser, choice by choice

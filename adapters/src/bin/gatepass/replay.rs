@@ -19,7 +19,7 @@ Examples:
   gatepass replay failure.replay.toml --diagram mermaid >> notes.md
   gatepass replay failure.replay.toml --itf failure.itf.json
 
-Exit code: 0 if the run ends without a violation, 1 if it ends in one, 2 if the file is no replay file or a
+Exit code: 0 if the run ends without a violation, 1 if it ends in one, 2 if the file is no replay file or a \
 choice in it is not possible where it is made.";
 
 /// Replay a recorded run and tell what happens

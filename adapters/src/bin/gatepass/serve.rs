@@ -295,3 +295,26 @@ fn apply(args: Args, config: &mut Config) {
     });
     put(&mut config.log_format, format);
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_in_the_readme_can_be_served() {
+        let page = include_str!("../../../../README.md");
+        let blocks: Vec<&str> =
+            page.split("```toml\n").skip(1).filter_map(|it| it.split("```").next()).collect();
+        assert_eq!(blocks.len(), 1);
+        let config: Config = toml::from_str(blocks[0]).expect("it reads");
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.times.renew, Duration::from_millis(2_500));
+        // What is written can be read again.
+        let written = toml::to_string(&config).expect("a configuration has a form in TOML");
+        assert_eq!(toml::from_str::<Config>(&written), Ok(config));
+        assert!(
+            written.contains("http_idle = \"15s\"") && written.contains("session = \"12h\""),
+            "{written}"
+        );
+    }
+}
