@@ -102,6 +102,8 @@ pub struct Scratch {
     pub goals: u32,
     /// What happened, if somebody wants to know.
     pub log: Option<Vec<Happening>>,
+    /// The entry of the log that broke a property, where a fact did.
+    pub broke_at: Option<usize>,
     /// Events that meant nothing to their role.
     pub ignored: u64,
     /// Events given to roles.
@@ -318,6 +320,7 @@ impl World {
         if setup.scenario.at_rest && self.net.get().packets.is_empty() {
             self.judge(
                 setup,
+                scratch,
                 Judgement { broken: self.ledger.get().at_rest(), ..Judgement::default() },
                 true,
             );
@@ -327,18 +330,26 @@ impl World {
 
     /// Takes a judgement: the first broken property that is watched breaks the world. `at_rest`: nothing is under
     /// way.
-    fn judge(&mut self, setup: &Setup, judgement: Judgement, at_rest: bool) {
+    fn judge(&mut self, setup: &Setup, scratch: &mut Scratch, judgement: Judgement, at_rest: bool) {
         setup.exercise(judgement.met);
         let later = setup.scenario.at_rest && !at_rest;
         let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
         if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts) {
-            self.broken.get_or_insert(Broken::Property(property));
+            if self.broken.is_none() {
+                self.broken = Some(Broken::Property(property));
+                scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
+            }
         }
     }
 
     /// The same for one property.
-    fn breaks(&mut self, setup: &Setup, property: Property) {
-        self.judge(setup, Judgement { broken: Properties::only(property), ..Judgement::default() }, false);
+    fn breaks(&mut self, setup: &Setup, scratch: &mut Scratch, property: Property) {
+        self.judge(
+            setup,
+            scratch,
+            Judgement { broken: Properties::only(property), ..Judgement::default() },
+            false,
+        );
     }
 
     fn begin(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {
