@@ -103,13 +103,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<ScenarioReport, String> {
     let mut report = {
         let mut line = Line::new(&setup.scenario.name);
-        let mut last = Duration::ZERO;
-        let mut shortening = false;
         explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| {
-            // The clock starts again when the search for the shortest way begins.
-            shortening |= now.elapsed < last;
-            last = now.elapsed;
-            line.say(|| so_far(now, shortening));
+            line.say(|| so_far(now));
         })
     };
     report.flaw = flaw.map(|flaw| flaw.name.to_owned());
@@ -136,11 +131,10 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Scenari
     Ok(told)
 }
 
-fn so_far(now: Progress, shortening: bool) -> String {
-    let doing = if shortening { "violated, looking for the shortest way: " } else { "" };
+fn so_far(now: Progress) -> String {
     let speed = now.states as f64 / now.elapsed.as_secs_f64().max(1e-3);
     format!(
-        "{doing}{} states, {} states/s, depth {}, {}, {}",
+        "{} states, {} states/s, depth {}, {}, {}",
         grouped(now.states),
         grouped(speed as u64),
         now.depth,
