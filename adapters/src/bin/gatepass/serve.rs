@@ -108,7 +108,7 @@ pub(crate) struct Args {
     /// How log lines look
     #[arg(long, env = "GATEPASS_LOG_FORMAT", value_enum)]
     log_format: Option<LogArg>,
-    /// Threads of the server [default: one per core]
+    /// Threads of the server [default: one more than cores]
     #[arg(long, env = "GATEPASS_THREADS", value_name = "N")]
     threads: Option<usize>,
 }
@@ -139,9 +139,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
     };
     logging::start(config.log_format);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads.max(1));
-    }
+    // One more than cores: when a thread is set aside in the middle of a turn, another one goes on.
+    let threads = threads.unwrap_or_else(|| 1 + std::thread::available_parallelism().map_or(1, usize::from));
+    builder.worker_threads(threads.max(1));
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
