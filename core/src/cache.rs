@@ -158,12 +158,11 @@ impl Cache {
         self.forget_if_idle(account);
     }
 
-    fn find_session(&self, cx: &Cx<'_>, key: SessionKey) -> CacheAnswer {
-        let Some(&account) = self.sessions.get(&key) else {
-            return CacheAnswer::Refused(Refusal::NoSession);
-        };
-        let token = if cx.settings.policy.token_reissued { self.unspent(account, key) } else { None };
-        CacheAnswer::Session { account, token }
+    fn find_session(&self, key: SessionKey) -> CacheAnswer {
+        let account = self.sessions.get(&key);
+        account.map_or(CacheAnswer::Refused(Refusal::NoSession), |account| CacheAnswer::Session {
+            account: *account,
+        })
     }
 
     /// The account's newest token, if this session asked for it and it can still be redeemed.
@@ -190,11 +189,13 @@ impl Cache {
         if policy.session_checked_at_issue && self.sessions.get(&session) != Some(&account) {
             return CacheAnswer::Refused(Refusal::NoSession);
         }
-        // Two requests of one session crossed: both get the token that was issued first.
+        // A reply was lost, or two requests crossed: the session gets the token that was issued first, unless
+        // its player is sent to another server by now, since the first is draining or gone.
         if policy.token_reissued
-            && let Some((key, place)) = self.unspent(account, session)
+            && let Some((key, issued)) = self.unspent(account, session)
+            && issued.server == place.server
         {
-            return CacheAnswer::Issued { key, place };
+            return CacheAnswer::Issued { key, place: issued };
         }
         // It could not let the player in.
         if policy.lease_required && !self.leases.contains_key(&place.server) {
@@ -362,7 +363,7 @@ impl Cache {
     fn asked(&mut self, cx: &Cx<'_>, ask: CacheAsk, out: &mut Effects) -> CacheAnswer {
         match ask {
             CacheAsk::OpenSession { account, key } => self.open_session(cx, account, key, out),
-            CacheAsk::FindSession { key } => self.find_session(cx, key),
+            CacheAsk::FindSession { key } => self.find_session(key),
             CacheAsk::IssueToken { session, account, key, place } => {
                 self.issue_token(cx, (session, account), key, place, out)
             }

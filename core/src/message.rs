@@ -408,8 +408,6 @@ pub enum CacheAnswer {
     Session {
         /// Whose.
         account: AccountId,
-        /// Its unspent token and where it leads.
-        token: Option<(RoomKey, Place)>,
     },
     /// The token is issued (or was, for the same session, and is still unspent).
     Issued {

@@ -130,10 +130,7 @@ fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Cache(answer) => match answer {
             CacheAnswer::Done => "done".into(),
-            CacheAnswer::Session { account, token: None } => format!("session of {account}"),
-            CacheAnswer::Session { account, token: Some((key, _)) } => {
-                format!("session of {account} with {}", token(Some(key)))
-            }
+            CacheAnswer::Session { account } => format!("session of {account}"),
             CacheAnswer::Issued { key, .. } => format!("issued {}", token(Some(key))),
             CacheAnswer::Granted(grant) => {
                 format!("granted {} login {:?} v{:?}", grant.account, grant.seq, grant.version)

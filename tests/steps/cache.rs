@@ -58,17 +58,16 @@ impl Model {
             }
             CacheAsk::FindSession { key } => match self.sessions.get(key).copied() {
                 None => *answer == Refused(Refusal::NoSession),
-                Some(account) => {
-                    let token = self.unspent(account, *key);
-                    *answer == CacheAnswer::Session { account, token }
-                }
+                Some(account) => *answer == CacheAnswer::Session { account },
             },
             CacheAsk::IssueToken { session, account, key, place } => {
                 if self.sessions.get(session) != Some(account) {
                     return *answer == Refused(Refusal::NoSession);
                 }
-                if let Some((key, place)) = self.unspent(*account, *session) {
-                    return *answer == CacheAnswer::Issued { key, place };
+                if let Some((key, issued)) = self.unspent(*account, *session)
+                    && issued.server == place.server
+                {
+                    return *answer == CacheAnswer::Issued { key, place: issued };
                 }
                 if !self.leases.contains(&place.server) {
                     return *answer == Refused(Refusal::NoRoom);

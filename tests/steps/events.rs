@@ -302,7 +302,7 @@ impl Draw {
         let (account, key) = (self.account(), self.key());
         let answer = match self.below(13) {
             0 => CacheAnswer::Done,
-            1 => CacheAnswer::Session { account, token: None },
+            1 => CacheAnswer::Session { account },
             2 => CacheAnswer::Issued { key, place: self.place() },
             3 => CacheAnswer::Granted(self.grant()),
             4 => {
@@ -542,7 +542,7 @@ impl Memory {
             Ask::Accounts(_) => return Answer::Accounts(AccountsAnswer::Profile),
             Ask::Center(_) => return Answer::Center(CenterAnswer::Placed(draw.place())),
             Ask::Cache(CacheAsk::FindSession { .. }) => {
-                CacheAnswer::Session { account: draw.account(), token: None }
+                CacheAnswer::Session { account: draw.account() }
             }
             Ask::Cache(CacheAsk::IssueToken { key, place, .. }) => CacheAnswer::Issued { key, place },
             Ask::Cache(CacheAsk::Redeem { key, .. }) => {
