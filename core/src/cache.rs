@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use crate::{
     ids::{AccountId, CallId, Generation, Ordinal, RoomKey, Seq, ServerId, SessionKey, Version},
     ledger::Fact,
-    limits::{SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
+    limits::{LeaseTerms, REASSERT_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
     message::{Answer, Ask, CacheAnswer, CacheAsk, Grant, Place, Question},
     policy::Handover,
     refusal::Refusal,
@@ -290,7 +290,18 @@ impl Cache {
         freed
     }
 
-    fn renew(&mut self, cx: &Cx<'_>, server: ServerId, number: u32, out: &mut Effects) -> CacheAnswer {
+    fn renew(
+        &mut self,
+        cx: &Cx<'_>,
+        server: ServerId,
+        (number, terms): (u32, LeaseTerms),
+        out: &mut Effects,
+    ) -> CacheAnswer {
+        let own = cx.settings.times.lease_terms();
+        if terms != own {
+            out.note(Fact::OtherTerms { server, theirs: terms });
+            return CacheAnswer::OtherTerms(own);
+        }
         if self.leases.len() >= SERVERS_MAX && !self.leases.contains_key(&server) {
             return CacheAnswer::Refused(Refusal::Busy);
         }
@@ -307,20 +318,23 @@ impl Cache {
         &mut self,
         server: ServerId,
         generation: Generation,
-        account: AccountId,
-        seq: Seq,
+        held: &[(AccountId, Seq)],
     ) -> CacheAnswer {
         if generation != self.generation || !self.leases.contains_key(&server) {
             return CacheAnswer::NotYet;
         }
-        let owner = self.accounts.get(&account).and_then(|record| record.owner);
-        if owner.is_some_and(|owner| owner.server != server) {
-            return CacheAnswer::Refused(Refusal::Replaced);
-        }
-        let version = self.draw();
-        let record = self.accounts.entry(account).or_default();
-        record.owner = Some(Owner { server, version, seq });
-        CacheAnswer::Reasserted { account, version }
+        let mut reassert_one = |account: AccountId, seq: Seq| {
+            let owner = self.accounts.get(&account).and_then(|record| record.owner);
+            if owner.is_some_and(|owner| owner.server != server) {
+                return None;
+            }
+            let version = self.draw();
+            let record = self.accounts.entry(account).or_default();
+            record.owner = Some(Owner { server, version, seq });
+            Some(version)
+        };
+        let held = held.iter().take(REASSERT_MAX);
+        CacheAnswer::Reasserted(held.map(|&(account, seq)| (account, reassert_one(account, seq))).collect())
     }
 
     /// Ends a lease, and with it everything the server owned.
@@ -384,10 +398,8 @@ impl Cache {
                 }
                 CacheAnswer::Done
             }
-            CacheAsk::Renew { server, number } => self.renew(cx, server, number, out),
-            CacheAsk::Reassert { server, generation, account, seq } => {
-                self.reassert(server, generation, account, seq)
-            }
+            CacheAsk::Renew { server, number, terms } => self.renew(cx, server, (number, terms), out),
+            CacheAsk::Reassert { server, generation, held } => self.reassert(server, generation, &held),
             CacheAsk::Resign { server } => {
                 if self.end_lease(server) {
                     out.disarm(Timer::ServerLease(server));

@@ -1,7 +1,7 @@
 //! Messages, timers and facts in the words of the domain, for traces and diagrams.
 
 use gatepass_core::{
-    ids::RoomKey,
+    ids::{AccountId, RoomKey, Seq, Version},
     ledger::{Ended, Fact},
     message::{
         AccountsAnswer, AccountsAsk, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
@@ -114,7 +114,10 @@ fn ask(ask: &Ask) -> String {
             CacheAsk::Redeem { key, server, .. } => format!("redeem {} at {server}", token(Some(key))),
             CacheAsk::Release { account, version, .. } => format!("release {account} v{version:?}"),
             CacheAsk::Renew { number, .. } => format!("renew lease #{number}"),
-            CacheAsk::Reassert { account, seq, .. } => format!("reassert {account} login {seq:?}"),
+            CacheAsk::Reassert { held, .. } => {
+                let each = |(account, seq): &(AccountId, Seq)| format!("{account} login {seq:?}");
+                format!("reassert {}", held.iter().map(each).collect::<Vec<_>>().join(", "))
+            }
             CacheAsk::Resign { server } => format!("resign {server}"),
         },
         Ask::Accounts(ask) => match ask {
@@ -140,7 +143,14 @@ fn answer(answer: &Answer) -> String {
             }
             CacheAnswer::NotYet => "not yet".into(),
             CacheAnswer::Renewed { generation } => format!("renewed in {generation}"),
-            CacheAnswer::Reasserted { account, version } => format!("reasserted {account} v{version:?}"),
+            CacheAnswer::OtherTerms(_) => "not renewed: its times are others".into(),
+            CacheAnswer::Reasserted(accounts) => {
+                let each = |(account, version): &(AccountId, Option<Version>)| match version {
+                    Some(version) => format!("reasserted {account} v{version:?}"),
+                    None => format!("{account} is another server's"),
+                };
+                accounts.iter().map(each).collect::<Vec<_>>().join(", ")
+            }
             CacheAnswer::Refused(why) => format!("refused: {}", why.name()),
         },
         Answer::Accounts(answer) => match answer {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatepass_core::{
     cache::Cache,
     ids::{AccountId, CallId, ConnId, Generation, RoomKey, ServerId, SessionKey, Version},
-    limits::TOKENS_PER_ACCOUNT_MAX,
+    limits::{REASSERT_MAX, TOKENS_PER_ACCOUNT_MAX, Times},
     message::{Answer, Ask, Asker, CacheAnswer, CacheAsk, Place, Question},
     policy::Policy,
     refusal::Refusal,
@@ -100,20 +100,31 @@ impl Model {
                 }
                 *answer == Done
             }
+            CacheAsk::Renew { terms, .. } if *terms != Times::default().lease_terms() => {
+                *answer == CacheAnswer::OtherTerms(Times::default().lease_terms())
+            }
             CacheAsk::Renew { server, .. } => {
                 self.leases.insert(*server);
                 *answer == CacheAnswer::Renewed { generation: NOW }
             }
-            CacheAsk::Reassert { server, generation, account, .. } => {
-                let owner = self.owners.get(account).map(|(owner, _)| *owner);
+            CacheAsk::Reassert { server, generation, held } => {
                 if *generation != NOW || !self.leases.contains(server) {
                     return *answer == CacheAnswer::NotYet;
                 }
-                if owner.is_some_and(|owner| owner != *server) {
-                    return *answer == Refused(Refusal::Replaced);
-                }
-                let CacheAnswer::Reasserted { account: own, version } = answer else { return false };
-                own == account && self.own(*account, *server, *version)
+                let CacheAnswer::Reasserted(accounts) = answer else { return false };
+                let known = held.iter().take(REASSERT_MAX);
+                accounts.len() == known.len()
+                    && known.zip(accounts).all(|((asked, _), (account, version))| {
+                        let owner = self.owners.get(account).map(|(owner, _)| *owner);
+                        asked == account
+                            && match version {
+                                None => owner.is_some_and(|owner| owner != *server),
+                                Some(version) => {
+                                    owner.is_none_or(|owner| owner == *server)
+                                        && self.own(*account, *server, *version)
+                                }
+                            }
+                    })
             }
             CacheAsk::Resign { server } => {
                 self.lease_ended(*server);
