@@ -6,6 +6,7 @@ use gatepass_core::{
     ids::{
         AccountId, Addr, CallId, ConnId, Generation, LinkId, Ordinal, RoomId, RoomKey, ServerId, SessionKey,
     },
+    limits::Times,
     message::{
         AccountsAnswer, AccountsAsk, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
         Credentials, Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer,
