@@ -51,6 +51,9 @@ pub(crate) struct Args {
     /// File of accounts, or :memory:
     #[arg(long, env = "GATEPASS_DATABASE", value_name = "FILE")]
     database: Option<String>,
+    /// Serve other processes from a database in memory: for tests, in which everything ends together
+    #[arg(long, env = "GATEPASS_FORGETFUL_LINKS")]
+    forgetful_links: bool,
     /// Process with the services that do not run here
     #[arg(long, env = "GATEPASS_SERVICES", value_name = "ADDR")]
     services: Option<String>,
@@ -210,12 +213,6 @@ fn warn(config: &Config) {
             "the shared key is the default that everybody knows: set --shared-key before any link leaves this machine"
         );
     }
-    if config.service_listen.is_some() && config.database == ":memory:" {
-        tracing::warn!(
-            "the database is in memory: after a restart, servers of other processes could hold sessions that this one \
-             does not know of; name a file, or say --no-links"
-        );
-    }
     if config.hash_cost == Cost::Test {
         tracing::warn!("passwords are hashed at TEST COST: whoever reads the database knows them");
     }
@@ -233,8 +230,20 @@ fn configure(args: Args) -> Result<Config, String> {
             toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?
         }
     };
+    let forgetful = args.forgetful_links;
     apply(args, &mut config);
     config.check()?;
+    if config.runs(Part::Accounts)
+        && config.service_listen.is_some()
+        && config.database == ":memory:"
+        && !forgetful
+    {
+        return Err(
+            "the database is in memory: after a restart, servers of other processes would hold sessions of \
+                    accounts that this one does not know; name a file with --database, or say --no-links"
+                .into(),
+        );
+    }
     Ok(config)
 }
 
