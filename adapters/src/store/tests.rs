@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use gatepass_core::{
@@ -225,7 +226,7 @@ fn a_generation_is_above_those_that_a_restored_backup_forgot() {
     drop(backup.open());
     let store = scratch.open();
     let before = store.next_generation().expect("draws");
-    std::thread::sleep(std::time::Duration::from_millis(1_100));
+    thread::sleep(Duration::from_millis(1_100));
     assert!(before < backup.open().next_generation().expect("draws"), "the copy has never drawn one");
 }
 
