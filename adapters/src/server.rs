@@ -227,7 +227,7 @@ impl Running {
             let gate = Gate::new(limits);
             admin.http = Some(Arc::clone(&gate));
             self.gates.push(Arc::clone(&gate));
-            let times = HttpTimes { head: config.http_idle(), request: config.times.request + REPLY_SLACK };
+            let times = HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK };
             tasks.spawn(http::serve(listener, gate, Arc::clone(shell), times, stopped));
         }
         if let Some(listener) = listeners.room {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
 use serde::{Deserialize, Serialize};
 
 /// Longest password in bytes. Longer ones cost hashing time and are refused.
@@ -18,7 +19,7 @@ pub const SESSIONS_MAX: usize = 1_000_000;
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 4;
 /// RoomServers one cache or RCenter knows.
 pub const SERVERS_MAX: usize = 1_024;
-/// Connections of one RoomServer, verified or not.
+/// Most connections of one RoomServer, verified or not; [`Capacity::connections`] may be less.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// Rooms of one RoomServer.
 pub const ROOMS_MAX: usize = 1_024;
@@ -55,39 +56,54 @@ pub struct LeaseTerms {
 }
 
 /// How long things last. One value for all roles of a deployment: servers that disagree about the lease
-/// would break it.
+/// would break it. Files say them as people do: `"10s"`, `"250ms"`, `"1h 30m"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Times {
     /// A session lives this long after login.
+    #[serde(with = "human")]
     pub session: Duration,
     /// A fresh room token can be redeemed this long.
+    #[serde(with = "human")]
     pub token: Duration,
     /// A spent or expired token is remembered this long, so that the refusal can say why.
+    #[serde(with = "human")]
     pub token_memory: Duration,
     /// A reserved seat is held this long without its player.
+    #[serde(with = "human")]
     pub seat: Duration,
     /// A RoomServer's lease in the cache.
+    #[serde(with = "human")]
     pub lease: Duration,
     /// A RoomServer counts its own lease as this much shorter: the bound on clock drift over one lease.
+    #[serde(with = "human")]
     pub lease_margin: Duration,
     /// A RoomServer renews its lease this often.
+    #[serde(with = "human")]
     pub renew: Duration,
     /// A connection must be verified within this time, whatever it waits for (30 s in the original).
+    #[serde(with = "human")]
     pub unverified: Duration,
     /// A verified connection that sends nothing for longer is closed (60 s in the original).
+    #[serde(with = "human")]
     pub idle: Duration,
     /// Between two tries of the same question.
+    #[serde(with = "human")]
     pub retry: Duration,
     /// A LoginServer answers an HTTP request within this time.
+    #[serde(with = "human")]
     pub request: Duration,
     /// The client waits this long for any one answer.
+    #[serde(with = "human")]
     pub reply: Duration,
     /// The client's heartbeat (30 s in the original).
+    #[serde(with = "human")]
     pub heartbeat: Duration,
     /// First pause after a failed login; doubles with every further failure.
+    #[serde(with = "human")]
     pub backoff: Duration,
     /// A draining RoomServer closes what is left after this time.
+    #[serde(with = "human")]
     pub drain: Duration,
 }
 
@@ -186,11 +202,13 @@ pub struct Capacity {
     pub room: u16,
     /// Players per RoomServer.
     pub server: u32,
+    /// Connections per RoomServer, verified or not; at most [`CONNECTIONS_MAX`].
+    pub connections: u32,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { room: 50, server: 10_000 }
+        Self { room: 50, server: 10_000, connections: CONNECTIONS_MAX as u32 }
     }
 }
 
@@ -201,6 +219,19 @@ mod tests {
     #[test]
     fn the_defaults_agree() {
         assert_eq!(Times::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn times_are_written_as_people_say_them() {
+        let times = Times { backoff: Duration::from_millis(250), ..Times::default() };
+        let written = serde_json::to_value(&times).expect("times are data");
+        assert_eq!((&written["session"], &written["backoff"]), (&"12h".into(), &"250ms".into()));
+        assert_eq!(serde_json::from_value(written).ok(), Some(times));
+        for wrong in
+            ["{\"lease\": \"10\"}", "{\"lease\": 10}", "{\"lease\": \"-1s\"}", "{\"lease\": \"ten\"}"]
+        {
+            assert!(serde_json::from_str::<Times>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -15,6 +15,7 @@ use std::{
 };
 
 use gatepass_core::properties::{Goal, Property};
+use serde::Serialize;
 use stateright::{Checker, HasDiscoveries, Model};
 
 use crate::{
@@ -70,7 +71,11 @@ impl Model for Worlds {
     }
 
     fn format_action(&self, choice: &Choice) -> String {
-        choice.to_string()
+        crate::explore::action(&self.setup, *choice)
+    }
+
+    fn format_step(&self, world: &World, choice: Choice) -> Option<String> {
+        crate::explore::step(&self.setup, world, choice)
     }
 
     fn properties(&self) -> Vec<stateright::Property<Self>> {
@@ -104,7 +109,8 @@ impl Default for Bounds {
 }
 
 /// How an exploration ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Ended {
     /// Every state was seen.
     Exhausted,
@@ -147,8 +153,6 @@ pub struct Report {
     pub scenario: String,
     /// Its policy.
     pub policy: String,
-    /// The flaw it was given.
-    pub flaw: Option<String>,
     /// Unique states.
     pub states: u64,
     /// States generated, repeated ones included.
@@ -270,7 +274,6 @@ pub fn explore(
     Report {
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
-        flaw: None,
         states: checker.unique_state_count() as u64,
         generated: checker.state_count() as u64,
         depth: checker.max_depth() as u64,

@@ -4,14 +4,18 @@
 //! reads them from a file. Effects of roles get their meaning in one place, [`world`].
 #![forbid(unsafe_code)]
 
+pub mod attacker;
 pub mod check;
 pub mod choice;
 pub mod diagram;
 pub mod explore;
 pub mod flaws;
 pub mod host;
+pub mod itf;
 mod memo;
 pub mod memory;
+pub mod misread;
+pub mod names;
 pub mod net;
 pub mod prng;
 pub mod replay;

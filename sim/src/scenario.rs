@@ -2,10 +2,13 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use gatepass_core::{policy::Policy, properties::Goal};
+use gatepass_core::{
+    policy::Policy,
+    properties::{Goal, Property},
+};
 use serde::{Deserialize, Serialize};
 
-use crate::{host::TimerKind, net::LinkKind};
+use crate::{host::TimerKind, misread::Misread, names::unknown, net::LinkKind};
 
 /// A scenario: everything that a world starts from. Read from TOML, or one of [`Scenario::shipped`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -29,8 +32,19 @@ pub struct Scenario {
     pub slow: Vec<LinkKind>,
     /// Which timers may run out, and how often in all. The others never do.
     pub timers: BTreeMap<TimerKind, u8>,
+    /// Links that an attacker can read. The others are as good as encrypted.
+    pub plain: Vec<LinkKind>,
+    /// Connections that a RoomServer takes.
+    pub connections: u32,
     /// What may go wrong, and how often.
     pub faults: Faults,
+    /// Somebody who means no good.
+    pub attacker: Option<AttackerPlan>,
+    /// The properties that are judged; none named: all.
+    pub watch: Vec<Property>,
+    /// Two live sessions of an account are judged only when nothing is under way: to see what stays wrong, where a
+    /// policy lets two be live for a moment.
+    pub at_rest: bool,
     /// What must happen in some run of this scenario.
     pub goals: Vec<Goal>,
     /// The players.
@@ -55,8 +69,31 @@ pub struct Faults {
     pub crash_login: u8,
     /// Losses of the cache's memory.
     pub lose_cache: u8,
+    /// Crashes of the cache that keep its memory. What was asked meanwhile is lost.
+    pub crash_cache: u8,
+    /// Crashes of the account store; its accounts are kept.
+    pub crash_accounts: u8,
+    /// Questions to a service that are lost, or whose answer is: the asker hears of an outage.
+    pub fail_service: u8,
     /// Cuts of a link between a RoomServer and RCenter. The RoomServer links again.
     pub cut_link: u8,
+    /// Connections of players that break, or that players give up.
+    pub hang_up: u8,
+    /// RoomServers that are stopped and go on later: their sockets stay open, their clocks do not stop.
+    pub pause_room: u8,
+    /// Clocks that jump further than the bound on drift: a lease or a grace ends at the cache while a server still
+    /// counts on it.
+    pub clock_jump: u8,
+}
+
+/// Somebody who reads plain links, sends what he can build from what he knows, and guesses nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttackerPlan {
+    /// How many times he does something.
+    pub moves: u8,
+    /// His own account, if he has one.
+    pub account: Option<String>,
 }
 
 /// A player.
@@ -69,12 +106,16 @@ pub struct Player {
     pub register: bool,
     /// He does not know its password.
     pub wrong_password: bool,
+    /// Nobody has made that account.
+    pub no_account: bool,
     /// Heartbeats he sends before he logs out; without it he stays.
     pub heartbeats: Option<u16>,
     /// How often he tries again.
     pub retries: u8,
+    /// When he loses his connection to a room he first comes back with the same token.
+    pub resumes: bool,
     /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`, `logs_in_again`,
-    /// `goes_elsewhere`.
+    /// `goes_elsewhere`, `any_key_again`.
     pub cheat: Option<CheatName>,
 }
 
@@ -92,6 +133,8 @@ pub enum CheatName {
     LogsInAgain,
     /// Takes its token to the last server, wherever it leads.
     GoesElsewhere,
+    /// After a refusal, logs in on the same connection with a key it has made up.
+    AnyKeyAgain,
 }
 
 impl Default for Scenario {
@@ -110,7 +153,12 @@ impl Default for Scenario {
                 LinkKind::RoomCenter,
             ],
             timers: BTreeMap::new(),
+            plain: Vec::new(),
+            connections: 1_000,
             faults: Faults::default(),
+            attacker: None,
+            watch: Vec::new(),
+            at_rest: false,
             goals: Vec::new(),
             players: Vec::new(),
         }
@@ -125,40 +173,75 @@ pub const SERVERS_MAX: usize = 8;
 /// Why a scenario cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScenarioError {
-    /// It is not TOML of the right form; the message names line and column.
-    Toml(String),
     /// There is no such profile.
     UnknownPolicy(String),
-    /// A rule is not one of the policy's, or has another type.
-    Rule(String),
+    /// A rule is not one of the policy's, or has another value.
+    Rule {
+        /// Its name.
+        rule: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is nobody, or too many.
-    Size(&'static str),
+    Size {
+        /// The key that says how many.
+        key: &'static str,
+        /// How many there may be.
+        why: &'static str,
+    },
     /// An account has no name, or too long a one.
-    Account(String),
+    Account {
+        /// The player, counted from 0.
+        player: usize,
+        /// The name.
+        name: String,
+    },
+    /// The same of the attacker's own account.
+    Attacker {
+        /// The name.
+        name: String,
+    },
 }
 
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Toml(why) => write!(f, "the scenario does not read as TOML: {why}"),
             Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
-            Self::Rule(why) => write!(f, "a rule is wrong: {why}"),
-            Self::Size(what) => f.write_str(what),
-            Self::Account(name) => write!(f, "{name:?} is no account name: 1 to 32 bytes"),
+            Self::Rule { why, .. } => f.write_str(why),
+            Self::Size { why, .. } => f.write_str(why),
+            Self::Account { name, .. } | Self::Attacker { name } => {
+                write!(f, "{name:?} is no account name: 1 to 32 bytes")
+            }
         }
     }
 }
 
 impl std::error::Error for ScenarioError {}
 
+impl ScenarioError {
+    /// Where in a file the blame lies: keys, and numbers of array items.
+    #[must_use]
+    pub fn path(&self) -> Vec<String> {
+        match self {
+            Self::UnknownPolicy(_) => vec!["policy".to_owned()],
+            Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],
+            Self::Size { key, .. } => vec![(*key).to_owned()],
+            Self::Account { player, .. } => {
+                vec!["players".to_owned(), player.to_string(), "account".to_owned()]
+            }
+            Self::Attacker { .. } => vec!["attacker".to_owned(), "account".to_owned()],
+        }
+    }
+}
+
 impl Scenario {
     /// Reads a scenario from TOML.
     ///
     /// # Errors
     /// Where and why it does not fit.
-    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|error| ScenarioError::Toml(error.to_string()))?;
-        scenario.validate()?;
+    pub fn from_toml(text: &str) -> Result<Self, Misread> {
+        let scenario: Self = toml::from_str(text).map_err(|error| Misread::new(text, &error))?;
+        scenario.validate().map_err(|error| Misread::at(text, &error.path(), &error))?;
         Ok(scenario)
     }
 
@@ -175,15 +258,19 @@ impl Scenario {
     /// Why not.
     pub fn validate(&self) -> Result<(), ScenarioError> {
         if self.players.is_empty() || self.players.len() > PLAYERS_MAX {
-            return Err(ScenarioError::Size("a scenario has 1 to 64 players"));
+            return Err(ScenarioError::Size { key: "players", why: "a scenario has 1 to 64 players" });
         }
         if self.servers == 0 || usize::from(self.servers) > SERVERS_MAX {
-            return Err(ScenarioError::Size("a scenario has 1 to 8 servers"));
+            return Err(ScenarioError::Size { key: "servers", why: "a scenario has 1 to 8 servers" });
         }
-        if let Some(player) =
-            self.players.iter().find(|player| player.account.is_empty() || player.account.len() > 32)
+        let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
+        if let Some(player) = self.players.iter().position(nameless) {
+            return Err(ScenarioError::Account { player, name: self.players[player].account.clone() });
+        }
+        if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
+            && (own.is_empty() || own.len() > 32)
         {
-            return Err(ScenarioError::Account(player.account.clone()));
+            return Err(ScenarioError::Attacker { name: own.clone() });
         }
         self.policy().map(|_| ())
     }
@@ -195,10 +282,18 @@ impl Scenario {
     pub fn policy(&self) -> Result<Policy, ScenarioError> {
         let profile =
             Policy::named(&self.policy).ok_or_else(|| ScenarioError::UnknownPolicy(self.policy.clone()))?;
-        let mut rules =
-            toml::Table::try_from(profile).map_err(|error| ScenarioError::Rule(error.to_string()))?;
-        rules.extend(self.rules.clone());
-        rules.try_into().map_err(|error: toml::de::Error| ScenarioError::Rule(error.message().to_owned()))
+        let mut table = rules_of(&profile);
+        let mut policy = profile;
+        // One after the other, so that the one to blame is known.
+        for (rule, value) in &self.rules {
+            let wrong = |why| ScenarioError::Rule { rule: rule.clone(), why };
+            if table.insert(rule.clone(), value.clone()).is_none() {
+                return Err(wrong(unknown("rule", rule, rules_of(&profile).keys().map(String::as_str))));
+            }
+            policy = (table.clone().try_into())
+                .map_err(|error: toml::de::Error| wrong(format!("{rule}: {}", error.message())))?;
+        }
+        Ok(policy)
     }
 
     /// One of the shipped scenarios.
@@ -213,22 +308,45 @@ impl Scenario {
     /// If a shipped scenario does not read: a test reads them all.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
-        const SHIPPED: [&str; 14] = [
-            include_str!("scenarios/login.toml"),
-            include_str!("scenarios/takeover-local.toml"),
-            include_str!("scenarios/takeover-remote.toml"),
-            include_str!("scenarios/reject-new.toml"),
-            include_str!("scenarios/expiry.toml"),
-            include_str!("scenarios/crash-owner.toml"),
-            include_str!("scenarios/lost-kick.toml"),
-            include_str!("scenarios/duplicates.toml"),
-            include_str!("scenarios/cache-loss.toml"),
-            include_str!("scenarios/lease-end.toml"),
-            include_str!("scenarios/retry.toml"),
-            include_str!("scenarios/full-room.toml"),
-            include_str!("scenarios/strangers.toml"),
-            include_str!("scenarios/tokens.toml"),
-        ];
         SHIPPED.iter().map(|text| Self::from_toml(text).expect("shipped scenarios read")).collect()
     }
+
+    /// The file of a shipped scenario.
+    #[must_use]
+    pub fn text_of(name: &str) -> Option<&'static str> {
+        let at = Self::shipped().iter().position(|scenario| scenario.name == name)?;
+        SHIPPED.get(at).copied()
+    }
 }
+
+/// A policy's rules by their names.
+#[must_use]
+pub fn rules_of(policy: &Policy) -> toml::Table {
+    // Every rule has a form in TOML.
+    toml::Table::try_from(policy).unwrap_or_default()
+}
+
+/// The files of the shipped scenarios.
+const SHIPPED: [&str; 21] = [
+    include_str!("scenarios/login.toml"),
+    include_str!("scenarios/takeover-local.toml"),
+    include_str!("scenarios/takeover-remote.toml"),
+    include_str!("scenarios/reject-new.toml"),
+    include_str!("scenarios/expiry.toml"),
+    include_str!("scenarios/crash-owner.toml"),
+    include_str!("scenarios/lost-kick.toml"),
+    include_str!("scenarios/duplicates.toml"),
+    include_str!("scenarios/cache-loss.toml"),
+    include_str!("scenarios/lease-end.toml"),
+    include_str!("scenarios/retry.toml"),
+    include_str!("scenarios/full-room.toml"),
+    include_str!("scenarios/strangers.toml"),
+    include_str!("scenarios/tokens.toml"),
+    include_str!("scenarios/repeated-answers.toml"),
+    include_str!("scenarios/restart-room.toml"),
+    include_str!("scenarios/stopped-owner.toml"),
+    include_str!("scenarios/cache-restart.toml"),
+    include_str!("scenarios/database.toml"),
+    include_str!("scenarios/impatient.toml"),
+    include_str!("scenarios/attacker.toml"),
+];

@@ -141,7 +141,7 @@ impl RoomServer {
                 Step::Advanced
             }
             Ok(Answer::Cache(CacheAnswer::Reasserted(accounts))) if self.lease.is_reasserting() => {
-                self.reasserted(&accounts, call, out)
+                self.reasserted(cx, &accounts, call, out)
             }
             // It could not be asked: soon again, the old lease is the bound.
             Err(_) if self.lease.pending => {
@@ -175,6 +175,7 @@ impl RoomServer {
     /// What became of the accounts asked for: a version of each that is still this server's.
     fn reasserted(
         &mut self,
+        cx: &Cx<'_>,
         accounts: &[(AccountId, Option<Version>)],
         call: CallId,
         out: &mut Effects,
@@ -187,7 +188,7 @@ impl RoomServer {
                     // The player left while it was asked for.
                     None => self.release(account, version, call.conn, out),
                 },
-                None if number == 0 => self.give_up(account, out),
+                None if number == 0 => self.give_up(cx, account, out),
                 // One that is lost has a step of its own: much follows from it.
                 None => {
                     on = Some(Bound::Included(account));
@@ -222,11 +223,11 @@ impl RoomServer {
     }
 
     /// The cache has given the account to somebody else: its session here ends.
-    fn give_up(&mut self, account: AccountId, out: &mut Effects) {
+    fn give_up(&mut self, cx: &Cx<'_>, account: AccountId, out: &mut Effects) {
         for _ in 0..KICKED_MAX {
             let Some((conn, _)) = self.first_older(account, Seq::MAX) else { break };
             out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
-            self.leave(conn, Ended::NotReasserted, out);
+            self.leave(cx, conn, Ended::NotReasserted, out);
             out.push(Effect::Close(conn));
         }
     }

@@ -87,7 +87,7 @@ impl RunReport {
     }
 
     /// For each goal, in which scenarios it was met and not.
-    fn goals(&self) -> Vec<(&str, String)> {
+    pub(super) fn goals(&self) -> Vec<(&str, String)> {
         self.by_name(
             |report| {
                 let exhausted = report.ended == Ended::Exhausted;

@@ -7,6 +7,8 @@ use gatepass_adapters::{
     config::{Config, Cost, DEFAULT_SHARED_KEY, LogFormat, Part, PolicyName},
     server::{Running, Server, StartError},
 };
+use gatepass_sim::misread::Misread;
+use jiff::fmt::friendly::SpanParser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{FAILED, USAGE, logging};
@@ -96,12 +98,12 @@ pub(crate) struct Args {
     /// Requests per second from one address [default: 50, no limit on loopback]
     #[arg(long, env = "GATEPASS_RATE_PER_ADDRESS", value_name = "N")]
     rate_per_address: Option<u32>,
-    /// Seconds an HTTP connection may be idle
-    #[arg(long, env = "GATEPASS_HTTP_IDLE_SECS", value_name = "SECONDS")]
-    http_idle_secs: Option<u64>,
-    /// Seconds a drain may take
-    #[arg(long, env = "GATEPASS_DRAIN_SECS", value_name = "SECONDS")]
-    drain_secs: Option<u64>,
+    /// How long an HTTP connection may be idle, as in 30s
+    #[arg(long, env = "GATEPASS_HTTP_IDLE", value_name = "TIME", value_parser = time)]
+    http_idle: Option<Duration>,
+    /// How long a drain may take, as in 20s or 5m
+    #[arg(long, env = "GATEPASS_DRAIN", value_name = "TIME", value_parser = time)]
+    drain: Option<Duration>,
     /// Players per room
     #[arg(long, env = "GATEPASS_ROOM_CAPACITY", value_name = "N")]
     room_capacity: Option<u16>,
@@ -221,13 +223,19 @@ fn warn(config: &Config) {
     }
 }
 
+/// A length of time as people say it.
+fn time(text: &str) -> Result<Duration, String> {
+    SpanParser::new().parse_unsigned_duration(text).map_err(|error| error.to_string())
+}
+
 fn configure(args: Args) -> Result<Config, String> {
     let mut config = match &args.config {
         None => Config::default(),
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?
+            toml::from_str(&text)
+                .map_err(|error| format!("{}: {}", path.display(), Misread::new(&text, &error)))?
         }
     };
     let forgetful = args.forgetful_links;
@@ -286,8 +294,8 @@ fn apply(args: Args, config: &mut Config) {
     put(&mut config.max_connections, args.max_connections);
     put(&mut config.max_connections_per_address, args.max_connections_per_address.map(Some));
     put(&mut config.rate_per_address, args.rate_per_address.map(Some));
-    put(&mut config.http_idle_secs, args.http_idle_secs);
-    put(&mut config.times.drain, args.drain_secs.map(Duration::from_secs));
+    put(&mut config.http_idle, args.http_idle);
+    put(&mut config.times.drain, args.drain);
     put(&mut config.capacity.room, args.room_capacity);
     put(&mut config.capacity.server, args.server_capacity);
     let format = args.log_format.map(|format| match format {
@@ -295,4 +303,27 @@ fn apply(args: Args, config: &mut Config) {
         LogArg::Json => LogFormat::Json,
     });
     put(&mut config.log_format, format);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_in_the_readme_can_be_served() {
+        let page = include_str!("../../../../README.md");
+        let blocks: Vec<&str> =
+            page.split("```toml\n").skip(1).filter_map(|it| it.split("```").next()).collect();
+        assert_eq!(blocks.len(), 1);
+        let config: Config = toml::from_str(blocks[0]).expect("it reads");
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.times.renew, Duration::from_millis(2_500));
+        // What is written can be read again.
+        let written = toml::to_string(&config).expect("a configuration has a form in TOML");
+        assert_eq!(toml::from_str::<Config>(&written), Ok(config));
+        assert!(
+            written.contains("http_idle = \"15s\"") && written.contains("session = \"12h\""),
+            "{written}"
+        );
+    }
 }
