@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use gatepass_core::{policy::Policy, properties::Goal};
+use gatepass_core::{
+    policy::Policy,
+    properties::{Goal, Property},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{host::TimerKind, misread::Misread, names::unknown, net::LinkKind};
@@ -29,8 +32,19 @@ pub struct Scenario {
     pub slow: Vec<LinkKind>,
     /// Which timers may run out, and how often in all. The others never do.
     pub timers: BTreeMap<TimerKind, u8>,
+    /// Links that an attacker can read. The others are as good as encrypted.
+    pub plain: Vec<LinkKind>,
+    /// Connections that a RoomServer takes.
+    pub connections: u32,
     /// What may go wrong, and how often.
     pub faults: Faults,
+    /// Somebody who means no good.
+    pub attacker: Option<AttackerPlan>,
+    /// The properties that are judged; none named: all.
+    pub watch: Vec<Property>,
+    /// Two live sessions of an account are judged only when nothing is under way: to see what stays wrong, where a
+    /// policy lets two be live for a moment.
+    pub at_rest: bool,
     /// What must happen in some run of this scenario.
     pub goals: Vec<Goal>,
     /// The players.
@@ -55,8 +69,31 @@ pub struct Faults {
     pub crash_login: u8,
     /// Losses of the cache's memory.
     pub lose_cache: u8,
+    /// Crashes of the cache that keep its memory. What was asked meanwhile is lost.
+    pub crash_cache: u8,
+    /// Crashes of the account store; its accounts are kept.
+    pub crash_accounts: u8,
+    /// Questions to a service that are lost, or whose answer is: the asker hears of an outage.
+    pub fail_service: u8,
     /// Cuts of a link between a RoomServer and RCenter. The RoomServer links again.
     pub cut_link: u8,
+    /// Connections of players that break, or that players give up.
+    pub hang_up: u8,
+    /// RoomServers that are stopped and go on later: their sockets stay open, their clocks do not stop.
+    pub pause_room: u8,
+    /// Clocks that jump further than the bound on drift: a lease or a grace ends at the cache while a server still
+    /// counts on it.
+    pub clock_jump: u8,
+}
+
+/// Somebody who reads plain links, sends what he can build from what he knows, and guesses nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttackerPlan {
+    /// How many times he does something.
+    pub moves: u8,
+    /// His own account, if he has one.
+    pub account: Option<String>,
 }
 
 /// A player.
@@ -69,12 +106,16 @@ pub struct Player {
     pub register: bool,
     /// He does not know its password.
     pub wrong_password: bool,
+    /// Nobody has made that account.
+    pub no_account: bool,
     /// Heartbeats he sends before he logs out; without it he stays.
     pub heartbeats: Option<u16>,
     /// How often he tries again.
     pub retries: u8,
+    /// When he loses his connection to a room he first comes back with the same token.
+    pub resumes: bool,
     /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`, `logs_in_again`,
-    /// `goes_elsewhere`.
+    /// `goes_elsewhere`, `any_key_again`.
     pub cheat: Option<CheatName>,
 }
 
@@ -92,6 +133,8 @@ pub enum CheatName {
     LogsInAgain,
     /// Takes its token to the last server, wherever it leads.
     GoesElsewhere,
+    /// After a refusal, logs in on the same connection with a key it has made up.
+    AnyKeyAgain,
 }
 
 impl Default for Scenario {
@@ -110,7 +153,12 @@ impl Default for Scenario {
                 LinkKind::RoomCenter,
             ],
             timers: BTreeMap::new(),
+            plain: Vec::new(),
+            connections: 1_000,
             faults: Faults::default(),
+            attacker: None,
+            watch: Vec::new(),
+            at_rest: false,
             goals: Vec::new(),
             players: Vec::new(),
         }
@@ -143,8 +191,8 @@ pub enum ScenarioError {
     },
     /// An account has no name, or too long a one.
     Account {
-        /// The player, counted from 0.
-        player: usize,
+        /// The player, counted from 0; none: the attacker.
+        player: Option<usize>,
         /// The name.
         name: String,
     },
@@ -171,9 +219,10 @@ impl ScenarioError {
             Self::UnknownPolicy(_) => vec!["policy".to_owned()],
             Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],
             Self::Size { key, .. } => vec![(*key).to_owned()],
-            Self::Account { player, .. } => {
+            Self::Account { player: Some(player), .. } => {
                 vec!["players".to_owned(), player.to_string(), "account".to_owned()]
             }
+            Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
         }
     }
 }
@@ -209,7 +258,13 @@ impl Scenario {
         }
         let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
         if let Some(player) = self.players.iter().position(nameless) {
-            return Err(ScenarioError::Account { player, name: self.players[player].account.clone() });
+            let name = self.players[player].account.clone();
+            return Err(ScenarioError::Account { player: Some(player), name });
+        }
+        if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
+            && (own.is_empty() || own.len() > 32)
+        {
+            return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
         self.policy().map(|_| ())
     }
@@ -266,7 +321,7 @@ pub fn rules_of(policy: &Policy) -> toml::Table {
 }
 
 /// The files of the shipped scenarios.
-const SHIPPED: [&str; 14] = [
+const SHIPPED: [&str; 21] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -281,4 +336,11 @@ const SHIPPED: [&str; 14] = [
     include_str!("scenarios/full-room.toml"),
     include_str!("scenarios/strangers.toml"),
     include_str!("scenarios/tokens.toml"),
+    include_str!("scenarios/repeated-answers.toml"),
+    include_str!("scenarios/restart-room.toml"),
+    include_str!("scenarios/stopped-owner.toml"),
+    include_str!("scenarios/cache-restart.toml"),
+    include_str!("scenarios/database.toml"),
+    include_str!("scenarios/impatient.toml"),
+    include_str!("scenarios/attacker.toml"),
 ];
