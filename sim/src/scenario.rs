@@ -191,13 +191,8 @@ pub enum ScenarioError {
     },
     /// An account has no name, or too long a one.
     Account {
-        /// The player, counted from 0.
-        player: usize,
-        /// The name.
-        name: String,
-    },
-    /// The same of the attacker's own account.
-    Attacker {
+        /// The player, counted from 0; none: the attacker.
+        player: Option<usize>,
         /// The name.
         name: String,
     },
@@ -226,10 +221,10 @@ impl ScenarioError {
             Self::UnknownPolicy(_) => vec!["policy".to_owned()],
             Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],
             Self::Size { key, .. } => vec![(*key).to_owned()],
-            Self::Account { player, .. } => {
+            Self::Account { player: Some(player), .. } => {
                 vec!["players".to_owned(), player.to_string(), "account".to_owned()]
             }
-            Self::Attacker { .. } => vec!["attacker".to_owned(), "account".to_owned()],
+            Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
         }
     }
 }
@@ -265,12 +260,13 @@ impl Scenario {
         }
         let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
         if let Some(player) = self.players.iter().position(nameless) {
-            return Err(ScenarioError::Account { player, name: self.players[player].account.clone() });
+            let name = self.players[player].account.clone();
+            return Err(ScenarioError::Account { player: Some(player), name });
         }
         if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
             && (own.is_empty() || own.len() > 32)
         {
-            return Err(ScenarioError::Attacker { name: own.clone() });
+            return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
         self.policy().map(|_| ())
     }

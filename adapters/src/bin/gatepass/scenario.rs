@@ -175,11 +175,11 @@ fn size(scenario: &Scenario) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gatepass_core::properties::Goal;
+    use gatepass_core::properties::{Goal, Property};
     use gatepass_sim::{
         host::TimerKind,
         net::LinkKind,
-        scenario::{Faults, Player},
+        scenario::{AttackerPlan, Faults, Player},
     };
 
     use super::*;
@@ -187,10 +187,9 @@ mod tests {
     #[test]
     fn the_template_can_be_played_and_differs_from_the_defaults_where_it_says_so() {
         let scenario = Scenario::from_toml(TEMPLATE).expect("it reads");
-        let Scenario { name, policy, rules, servers, room_capacity, timers, faults, .. } =
-            Scenario::default();
-        let defaults =
-            Scenario { name, policy, rules, servers, room_capacity, timers, faults, ..scenario.clone() };
+        // What it says for itself; everything else is a default.
+        let Scenario { about, slow, goals, players, .. } = scenario.clone();
+        let defaults = Scenario { about, slow, goals, players, ..Scenario::default() };
         assert_eq!(scenario, defaults);
     }
 
@@ -204,10 +203,12 @@ mod tests {
         };
         keys(serde_json::to_value(Faults::default()).expect("data"));
         keys(serde_json::to_value(Player::default()).expect("data"));
+        keys(serde_json::to_value(AttackerPlan::default()).expect("data"));
         let scenario = Scenario::from_toml("[rules]\ntoken_expires = true\n[[players]]\naccount = \"a\"");
         keys(serde_json::to_value(scenario.expect("it reads")).expect("data"));
         names.extend(TimerKind::ALL.map(|kind| kind.name().to_owned()));
         names.extend(Goal::ALL.map(|goal| goal.name().to_owned()));
+        names.extend(Property::ALL.map(|property| property.name().to_owned()));
         let link = |kind| serde_json::to_value(kind).expect("data").as_str().expect("a name").to_owned();
         names.extend(LinkKind::ALL.map(link));
         for name in names {
@@ -221,13 +222,19 @@ mod tests {
         let taken: String = TEMPLATE
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(rest) if rest.split(' ').nth(1) == Some("=") => format!("{rest}\n"),
+                Some(rest) if rest.split(' ').nth(1) == Some("=") || rest.starts_with('[') => {
+                    format!("{rest}\n")
+                }
                 _ => format!("{line}\n"),
             })
             .collect();
         let scenario = Scenario::from_toml(&taken).expect("it reads");
         assert_eq!(scenario.timers.len(), TimerKind::ALL.len());
-        assert!(scenario.players[1].cheat.is_some() && scenario.faults.cut_link == 1);
+        assert!(
+            scenario.players[1].cheat.is_some()
+                && scenario.faults.cut_link == 1
+                && scenario.attacker.is_some()
+        );
     }
 
     #[test]
