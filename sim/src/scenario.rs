@@ -204,7 +204,7 @@ impl fmt::Display for ScenarioError {
             Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
             Self::Rule { why, .. } => f.write_str(why),
             Self::Size { why, .. } => f.write_str(why),
-            Self::Account { name, .. } | Self::Attacker { name } => {
+            Self::Account { name, .. } => {
                 write!(f, "{name:?} is no account name: 1 to 32 bytes")
             }
         }
