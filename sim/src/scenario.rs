@@ -291,28 +291,6 @@ impl Scenario {
         }
         Ok(policy)
     }
-
-    /// One of the shipped scenarios.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::shipped().into_iter().find(|scenario| scenario.name == name)
-    }
-
-    /// The scenarios that `check` runs by default.
-    ///
-    /// # Panics
-    /// If a shipped scenario does not read: a test reads them all.
-    #[must_use]
-    pub fn shipped() -> Vec<Self> {
-        SHIPPED.iter().map(|text| Self::from_toml(text).expect("shipped scenarios read")).collect()
-    }
-
-    /// The file of a shipped scenario.
-    #[must_use]
-    pub fn text_of(name: &str) -> Option<&'static str> {
-        let at = Self::shipped().iter().position(|scenario| scenario.name == name)?;
-        SHIPPED.get(at).copied()
-    }
 }
 
 /// A policy's rules by their names.
@@ -321,28 +299,3 @@ pub fn rules_of(policy: &Policy) -> toml::Table {
     // Every rule has a form in TOML.
     toml::Table::try_from(policy).unwrap_or_default()
 }
-
-/// The files of the shipped scenarios.
-const SHIPPED: [&str; 21] = [
-    include_str!("scenarios/login.toml"),
-    include_str!("scenarios/takeover-local.toml"),
-    include_str!("scenarios/takeover-remote.toml"),
-    include_str!("scenarios/reject-new.toml"),
-    include_str!("scenarios/expiry.toml"),
-    include_str!("scenarios/crash-owner.toml"),
-    include_str!("scenarios/lost-kick.toml"),
-    include_str!("scenarios/duplicates.toml"),
-    include_str!("scenarios/cache-loss.toml"),
-    include_str!("scenarios/lease-end.toml"),
-    include_str!("scenarios/retry.toml"),
-    include_str!("scenarios/full-room.toml"),
-    include_str!("scenarios/strangers.toml"),
-    include_str!("scenarios/tokens.toml"),
-    include_str!("scenarios/repeated-answers.toml"),
-    include_str!("scenarios/restart-room.toml"),
-    include_str!("scenarios/stopped-owner.toml"),
-    include_str!("scenarios/cache-restart.toml"),
-    include_str!("scenarios/database.toml"),
-    include_str!("scenarios/impatient.toml"),
-    include_str!("scenarios/attacker.toml"),
-];

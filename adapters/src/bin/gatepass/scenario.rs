@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use gatepass_sim::{names::unknown, scenario::Scenario};
+use gatepass_sim::{catalog::Shelf, names::unknown, scenario::Scenario};
 use serde::Serialize;
 
 use crate::{
@@ -71,14 +71,18 @@ const TEMPLATE: &str = include_str!("scenario/template.toml");
 pub(crate) fn run(args: &Args) -> ExitCode {
     let done = match &args.command {
         Command::List { json: true } => {
-            say_json(&Scenario::shipped().iter().map(Listed::of).collect::<Vec<_>>())
+            let all = Shelf::ALL.into_iter().flat_map(Shelf::scenarios);
+            say_json(&all.map(|scenario| Listed::of(&scenario)).collect::<Vec<_>>())
         }
         Command::List { json: false } => {
             let row = |scenario: Scenario| {
                 let told = format!("{} [{}]", scenario.about, size(&scenario));
                 (scenario.name, told)
             };
-            say(columns(Scenario::shipped().into_iter().map(row).collect()));
+            for shelf in Shelf::ALL {
+                let rows = shelf.scenarios().into_iter().map(row).collect();
+                say(format_args!("{}:\n{}\n", shelf.about(), columns(rows)));
+            }
             Ok(())
         }
         Command::Show { name } => show(name),
@@ -92,9 +96,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn show(name: &str) -> Result<(), String> {
-    let shipped = Scenario::shipped();
+    let all: Vec<_> = Shelf::ALL.into_iter().flat_map(Shelf::scenarios).collect();
     let text = Scenario::text_of(name)
-        .ok_or_else(|| unknown("scenario", name, shipped.iter().map(|it| &it.name[..])))?;
+        .ok_or_else(|| unknown("scenario", name, all.iter().map(|it| &it.name[..])))?;
     say(text.trim_end());
     Ok(())
 }

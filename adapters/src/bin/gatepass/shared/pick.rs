@@ -5,6 +5,7 @@ use std::{fs, sync::Arc};
 use clap::Args;
 use gatepass_core::policy::Policy;
 use gatepass_sim::{
+    catalog::Shelf,
     diagram::{TERMINAL_WIDTH, wrap},
     flaws::{FLAWS, Flaw},
     names::unknown,
@@ -18,6 +19,9 @@ pub(crate) struct Pick {
     /// Scenario to play: a name, or a TOML file. May be given again; without it all shipped ones are played
     #[arg(long = "scenario", value_name = "NAME|FILE.toml")]
     scenarios: Vec<String>,
+    /// Play all shipped scenarios, those that take minutes too
+    #[arg(long, conflicts_with_all = ["scenarios", "flaw"])]
+    all: bool,
     /// Rules to play by, instead of those that the scenario names: strict or mope
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
@@ -44,8 +48,8 @@ impl Pick {
     /// The list that was asked for instead of playing.
     pub(crate) fn list(&self) -> Option<String> {
         if self.list_scenarios {
-            let rows = Scenario::shipped().into_iter().map(|scenario| (scenario.name, scenario.about));
-            return Some(columns(rows.collect()));
+            let all = Shelf::ALL.into_iter().flat_map(Shelf::scenarios);
+            return Some(columns(all.map(|scenario| (scenario.name, scenario.about)).collect()));
         }
         self.list_flaws.then(|| {
             let about = |flaw: &Flaw| format!("{} [{} in {}]", flaw.about, flaw.breaks.name(), flaw.scenario);
@@ -58,6 +62,9 @@ impl Pick {
         let flaw = self.flaw.as_deref().map(named_flaw).transpose()?;
         let mut scenarios = match (&self.scenarios[..], flaw) {
             ([], Some(flaw)) => vec![named_scenario(flaw.scenario)?],
+            ([], None) if self.all => {
+                Scenario::shipped().into_iter().chain(Shelf::Large.scenarios()).collect()
+            }
             ([], None) => Scenario::shipped(),
             (names, _) => names.iter().map(|name| scenario(name)).collect::<Result<_, _>>()?,
         };
@@ -97,8 +104,8 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, String> {
 
 fn named_scenario(name: &str) -> Result<Scenario, String> {
     Scenario::named(name).ok_or_else(|| {
-        let shipped = Scenario::shipped();
-        unknown("scenario", name, shipped.iter().map(|scenario| &scenario.name[..]))
+        let all: Vec<_> = Shelf::ALL.into_iter().flat_map(Shelf::scenarios).collect();
+        unknown("scenario", name, all.iter().map(|scenario| &scenario.name[..]))
     })
 }
 
