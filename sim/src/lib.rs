@@ -9,6 +9,7 @@ pub mod check;
 pub mod choice;
 pub mod diagram;
 pub mod explore;
+pub mod explorer;
 pub mod flaws;
 pub mod host;
 pub mod itf;

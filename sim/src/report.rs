@@ -96,6 +96,8 @@ pub struct Always {
 pub enum AlwaysVerdict {
     /// True in every state.
     Holds,
+    /// True in every state, because nothing came of what it speaks of.
+    Vacuous,
     /// Not true in some state.
     Violated,
     /// True in the states visited; there are more.
@@ -106,6 +108,7 @@ impl From<check::Verdict> for AlwaysVerdict {
     fn from(verdict: check::Verdict) -> Self {
         match verdict {
             check::Verdict::Holds => Self::Holds,
+            check::Verdict::Vacuous => Self::Vacuous,
             check::Verdict::Violated => Self::Violated,
             check::Verdict::NotViolatedWithinBounds => Self::NotViolatedWithinBounds,
         }
@@ -199,6 +202,7 @@ impl ScenarioReport {
         for (verdict, what) in [
             (AlwaysVerdict::Violated, "violated"),
             (AlwaysVerdict::Holds, "hold"),
+            (AlwaysVerdict::Vacuous, "hold, but nothing exercised them"),
             (AlwaysVerdict::NotViolatedWithinBounds, "not violated so far"),
         ] {
             let named = self.always.iter().filter(|always| always.verdict == verdict);

@@ -191,8 +191,13 @@ pub enum ScenarioError {
     },
     /// An account has no name, or too long a one.
     Account {
-        /// The player, counted from 0; none: the attacker.
-        player: Option<usize>,
+        /// The player, counted from 0.
+        player: usize,
+        /// The name.
+        name: String,
+    },
+    /// The same of the attacker's own account.
+    Attacker {
         /// The name.
         name: String,
     },
@@ -204,7 +209,9 @@ impl fmt::Display for ScenarioError {
             Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
             Self::Rule { why, .. } => f.write_str(why),
             Self::Size { why, .. } => f.write_str(why),
-            Self::Account { name, .. } => write!(f, "{name:?} is no account name: 1 to 32 bytes"),
+            Self::Account { name, .. } | Self::Attacker { name } => {
+                write!(f, "{name:?} is no account name: 1 to 32 bytes")
+            }
         }
     }
 }
@@ -219,10 +226,10 @@ impl ScenarioError {
             Self::UnknownPolicy(_) => vec!["policy".to_owned()],
             Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],
             Self::Size { key, .. } => vec![(*key).to_owned()],
-            Self::Account { player: Some(player), .. } => {
+            Self::Account { player, .. } => {
                 vec!["players".to_owned(), player.to_string(), "account".to_owned()]
             }
-            Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
+            Self::Attacker { .. } => vec!["attacker".to_owned(), "account".to_owned()],
         }
     }
 }
@@ -258,13 +265,12 @@ impl Scenario {
         }
         let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
         if let Some(player) = self.players.iter().position(nameless) {
-            let name = self.players[player].account.clone();
-            return Err(ScenarioError::Account { player: Some(player), name });
+            return Err(ScenarioError::Account { player, name: self.players[player].account.clone() });
         }
         if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
             && (own.is_empty() || own.len() > 32)
         {
-            return Err(ScenarioError::Account { player: None, name: own.clone() });
+            return Err(ScenarioError::Attacker { name: own.clone() });
         }
         self.policy().map(|_| ())
     }

@@ -193,7 +193,7 @@ impl ScenarioChange {
         let always = |report: &ScenarioReport, name: &str| {
             let found = report.always.iter().find(|always| always.property == name);
             found.map_or(Told::Open, |always| match always.verdict {
-                AlwaysVerdict::Holds => Told::Holds,
+                AlwaysVerdict::Holds | AlwaysVerdict::Vacuous => Told::Holds,
                 AlwaysVerdict::Violated => Told::Violated { steps: always.steps },
                 AlwaysVerdict::NotViolatedWithinBounds => Told::Open,
             })

@@ -48,7 +48,7 @@ impl World {
         if let Some((conn, msg)) = unverified {
             let judgement =
                 properties::Step { unverified: conn, msg: &msg, effects: effects.as_slice() }.judge();
-            self.judge(setup, judgement, false);
+            self.judge(setup, scratch, judgement, false);
         }
         let promised = effects.as_slice().iter().find_map(|effect| match effect {
             Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
@@ -64,10 +64,10 @@ impl World {
                     .rooms()
                     .any(|(room, capacity, taken)| promised == Some(room) && taken > u32::from(capacity)) =>
             {
-                self.breaks(setup, Property::Capacity);
+                self.breaks(setup, scratch, Property::Capacity);
             }
             HostRole::Room(room) if room.sizes().0 > setup.settings.capacity.connections as usize => {
-                self.breaks(setup, Property::Bounded);
+                self.breaks(setup, scratch, Property::Bounded);
             }
             _ => {}
         }

@@ -132,14 +132,7 @@ fn write_files(args: &Args, run: &RunReport, found: &[Option<Counterexample>]) -
 /// Explores a scenario, with a line about how far it is.
 fn explored(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Report {
     let mut line = Line::new(&setup.scenario.name);
-    let mut last = Duration::ZERO;
-    let mut shortening = false;
-    explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| {
-        // The clock starts again when the search for the shortest way begins.
-        shortening |= now.elapsed < last;
-        last = now.elapsed;
-        line.say(|| so_far(now, shortening));
-    })
+    explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| line.say(|| so_far(now)))
 }
 
 /// What one scenario came to, and how it is violated.
@@ -171,11 +164,10 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Checked
     Ok((told, Some(found)))
 }
 
-fn so_far(now: Progress, shortening: bool) -> String {
-    let doing = if shortening { "violated, looking for the shortest way: " } else { "" };
+fn so_far(now: Progress) -> String {
     let speed = now.states as f64 / now.elapsed.as_secs_f64().max(1e-3);
     format!(
-        "{doing}{} states, {} states/s, depth {}, {}, {}",
+        "{} states, {} states/s, depth {}, {}, {}",
         grouped(now.states),
         grouped(speed as u64),
         now.depth,

@@ -74,13 +74,15 @@ impl Pick {
     }
 }
 
-fn setup(scenario: Scenario, flaw: Option<&Flaw>) -> Result<Arc<Setup>, String> {
+fn setup(mut scenario: Scenario, flaw: Option<&Flaw>) -> Result<Arc<Setup>, String> {
     let name = scenario.name.clone();
     let why = |error: ScenarioError| format!("scenario {name}: {error}");
     let Some(flaw) = flaw else { return Setup::new(scenario).map(Arc::new).map_err(why) };
     scenario.validate().map_err(&why)?;
     let mut policy = scenario.policy().map_err(&why)?;
     (flaw.apply)(&mut policy);
+    // It may break more, and sooner, than what it was made to break.
+    scenario.watch = vec![flaw.breaks];
     Ok(Arc::new(Setup::with_policy(scenario, policy)))
 }
 
