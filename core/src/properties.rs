@@ -9,6 +9,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::{AccountId, ConnId, RoomKey, Seq, ServerId},
     ledger::{Ended, Fact, Ledger, Live, Session, Token},
+    message::{Answer, CenterAnswer, Message, ToPlayer},
+    rcenter::RCenter,
+    role::Effect,
 };
 
 /// Something that must always be true.
@@ -267,4 +270,37 @@ impl Ledger {
     pub fn server_gone(&mut self, server: ServerId) {
         self.live.retain(|_, live| live.server != server);
     }
+}
+
+/// Whether what an unverified connection said had effects beyond the check of its token, its own refusal and
+/// close: that breaks [`Property::UnverifiedIsMute`]. If it made the connection live, it was not unverified in
+/// the end.
+#[must_use]
+pub fn speaks_out_of_turn(conn: ConnId, effects: &[Effect]) -> bool {
+    let admitted =
+        |effect: &Effect| matches!(effect, Effect::Note(Fact::Admitted { conn: own, .. }) if *own == conn);
+    if effects.iter().any(admitted) {
+        return false;
+    }
+    effects.iter().any(|effect| match effect {
+        Effect::Send { conn: to, msg } => {
+            *to != conn || !matches!(msg, Message::ToPlayer(ToPlayer::Refused(_)))
+        }
+        Effect::Close(other) => *other != conn,
+        Effect::ToCenter(_) | Effect::Play { .. } | Effect::Bound { .. } | Effect::CloseAll => true,
+        _ => false,
+    })
+}
+
+/// Whether RCenter, in the step that just had these effects, promised a place in a room that it knows to have
+/// none: that breaks [`Property::Capacity`].
+#[must_use]
+pub fn promises_too_much(center: &RCenter, effects: &[Effect]) -> bool {
+    let promised = effects.iter().find_map(|effect| match effect {
+        Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
+        _ => None,
+    });
+    promised.is_some_and(|promised| {
+        center.rooms().any(|(room, capacity, taken)| room == promised && taken > u32::from(capacity))
+    })
 }

@@ -37,19 +37,15 @@ impl World {
         {
             self.broken = Some(Broken::Property(Property::UnverifiedIsMute));
         }
-        let promised = effects.as_slice().iter().find_map(|effect| match effect {
-            Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
-            _ => None,
-        });
+        let overbooked = match &self.hosts[node].get().role {
+            HostRole::Center(center) => promises_too_much(center, effects.as_slice()),
+            _ => false,
+        };
         for effect in effects.drain() {
             self.perform(setup, node, effect, scratch);
         }
         scratch.effects = effects;
-        if let HostRole::Center(center) = &self.hosts[node].get().role
-            && center
-                .rooms()
-                .any(|(room, capacity, taken)| promised == Some(room) && taken > u32::from(capacity))
-        {
+        if overbooked {
             self.broken.get_or_insert(Broken::Property(Property::Capacity));
         }
     }
@@ -101,22 +97,4 @@ impl World {
             memo.insert(key, Taken { host: self.hosts[node].clone(), effects, ignored });
         }
     }
-}
-
-/// Whether an event of an unverified connection had effects beyond the check of its token, its own refusal
-/// and close. If the event made it live, it was not unverified in the end.
-fn speaks_out_of_turn(conn: ConnId, effects: &[Effect]) -> bool {
-    let admitted =
-        |effect: &Effect| matches!(effect, Effect::Note(Fact::Admitted { conn: own, .. }) if *own == conn);
-    if effects.iter().any(admitted) {
-        return false;
-    }
-    effects.iter().any(|effect| match effect {
-        Effect::Send { conn: to, msg } => {
-            *to != conn || !matches!(msg, Message::ToPlayer(ToPlayer::Refused(_)))
-        }
-        Effect::Close(other) => *other != conn,
-        Effect::ToCenter(_) | Effect::Play { .. } | Effect::Bound { .. } | Effect::CloseAll => true,
-        _ => false,
-    })
 }
