@@ -313,7 +313,8 @@ impl Config {
 
     /// Whether other processes are linked to this one, on either side.
     pub(crate) fn has_links(&self) -> bool {
-        let asks = [Part::Cache, Part::Accounts, Part::Center].iter().any(|part| self.service(*part).is_some());
+        let asks =
+            [Part::Cache, Part::Accounts, Part::Center].iter().any(|part| self.service(*part).is_some());
         asks || self.center.is_some() || self.center_listen.is_some() || self.service_listen.is_some()
     }
 

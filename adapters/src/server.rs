@@ -401,8 +401,7 @@ fn record(
         _ => StoreKind::Durable,
     });
     let start = || {
-        let aliases =
-            if config.has_links() { Aliases::of_deployment(key) } else { Aliases::of_this_life() }?;
+        let aliases = if config.has_links() { Aliases::of_deployment(key) } else { Aliases::of_this_life() }?;
         Recording::start(dir, config.record_max_bytes, aliases, settings, origin, store)
     };
     start().map(Some).map_err(|error| StartError::Record(dir.clone(), error))

@@ -210,7 +210,9 @@ impl Judge {
         while let Some(Reverse((time, life))) = next.pop() {
             match heads[life].take() {
                 Some(noted) => self.hear(life, clocks[life], time, &noted),
-                None if self.lives[life].header.store == Some(StoreKind::InMemory) && begun => self.start_over(),
+                None if self.lives[life].header.store == Some(StoreKind::InMemory) && begun => {
+                    self.start_over()
+                }
                 None => {}
             }
             begun = true;

@@ -18,7 +18,7 @@ use serde::Serialize;
 use super::{
     Ending, Entry, Header, Stepped,
     alias::scrub_replayed,
-    chain::{ChainReader, Damage, Next},
+    chain::{ChainReader, Damage, MAGIC, Next},
     nanos,
 };
 use crate::drive::{RoleId, Roles};
@@ -121,13 +121,16 @@ impl Life {
         let damaged = |why: &dyn fmt::Display| Fault::Damaged { why: why.to_string() };
         let mut chain = match ChainReader::open(path) {
             Ok(chain) => chain,
-            Err(Damage::NoTrace) if std::fs::metadata(path).is_ok_and(|file| file.len() == 0) => return Ok(None),
+            Err(Damage::NoTrace)
+                if std::fs::metadata(path).is_ok_and(|file| file.len() < MAGIC.len() as u64) =>
+            {
+                return Ok(None);
+            }
             Err(why) => return Err(damaged(&why)),
         };
         let header: Header = match chain.next().map_err(|why| damaged(&why))? {
-            Next::Block(block) => {
-                postcard::from_bytes(&block).map_err(|error| damaged(&format_args!("has an unknown head: {error}")))?
-            }
+            Next::Block(block) => postcard::from_bytes(&block)
+                .map_err(|error| damaged(&format_args!("has an unknown head: {error}")))?,
             Next::End | Next::Torn(_) => return Ok(None),
         };
         Ok(Some(Self {
@@ -338,10 +341,7 @@ impl Did<'_> {
         let most = self.effects.len().max(other.effects.len());
         let at = (0..most).find(|at| self.effects.get(*at) != other.effects.get(*at)).unwrap_or(0);
         let one = |effects: &[Effect]| effects.get(at).map_or_else(|| "nothing".to_owned(), told);
-        (
-            format!("effect {at}: {}", one(self.effects)),
-            format!("effect {at}: {}", one(other.effects)),
-        )
+        (format!("effect {at}: {}", one(self.effects)), format!("effect {at}: {}", one(other.effects)))
     }
 }
 

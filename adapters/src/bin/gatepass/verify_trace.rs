@@ -123,7 +123,10 @@ fn print(report: &Report, skew: f64) {
 
 fn print_file(file: &FileReport) {
     say(file.file.display());
-    say(format_args!("  roles      {}", if file.roles.is_empty() { "unknown".into() } else { file.roles.join(", ") }));
+    say(format_args!(
+        "  roles      {}",
+        if file.roles.is_empty() { "unknown".into() } else { file.roles.join(", ") }
+    ));
     let same = if file.fault.is_none() { "all of it the same again" } else { "up to the fault" };
     say(format_args!(
         "  replayed   {} events, {} effects, {} facts in {:.3} s: {same}",
