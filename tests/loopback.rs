@@ -255,7 +255,7 @@ async fn whoever_does_not_begin_with_a_login_is_closed() {
 
 #[tokio::test]
 async fn a_full_room_refuses_and_takes_again_when_somebody_left() {
-    let capacity = Capacity { room: 1, server: 10 };
+    let capacity = Capacity { room: 1, server: 10, ..Capacity::default() };
     let running = start(Config { capacity, ..Config::local() }).await;
     let to = login_addr(&running);
     let ann = log_in(to, "ann").await;
@@ -280,7 +280,11 @@ async fn a_full_room_refuses_and_takes_again_when_somebody_left() {
 async fn a_room_whose_seats_were_forgotten_refuses_whom_it_cannot_hold() {
     let any = std::net::SocketAddr::new(HOME, 0);
     let times = Times { retry: Duration::from_millis(100), ..Config::local().times };
-    let base = Config { capacity: Capacity { room: 1, server: 10 }, times: times.clone(), ..Config::local() };
+    let base = Config {
+        capacity: Capacity { room: 1, server: 10, ..Capacity::default() },
+        times: times.clone(),
+        ..Config::local()
+    };
     let center_config = Config {
         roles: vec![Part::Center],
         center_listen: Some(any),

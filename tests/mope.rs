@@ -74,6 +74,7 @@ async fn try_to_play(server: SocketAddr) -> (Outcome, bool) {
         name: nickname("ann"),
         heartbeats: None,
         retries: 0,
+        resumes: false,
         cheat: None,
     };
     let options = Options {

@@ -174,6 +174,7 @@ async fn no_secret_is_ever_logged() {
         name: nickname("ann"),
         heartbeats: None,
         retries: 0,
+        resumes: false,
         cheat: None,
     };
     let options = Options {

@@ -160,6 +160,7 @@ fn client() {
                 name: nickname("ann"),
                 heartbeats: Some(2),
                 retries: 3,
+                resumes: cheat.is_none(),
                 cheat,
             };
             Client::new(script, ConnId(100))

@@ -190,7 +190,7 @@ impl Metrics {
             Fact::TokenIssued { .. } => self.tokens_issued.increment(1),
             Fact::TokenRedeemed { .. } => self.tokens_consumed.increment(1),
             Fact::TokenExpired { unused: true, .. } => self.tokens_expired.increment(1),
-            Fact::TokenRefused { why } => match why {
+            Fact::TokenRefused { why, .. } => match why {
                 Refusal::TokenUsed => self.tokens_replayed.increment(1),
                 Refusal::TokenUnknown => self.tokens_unknown.increment(1),
                 Refusal::TokenWrongServer => self.tokens_wrong_room.increment(1),
@@ -214,7 +214,7 @@ impl Metrics {
                 self.fenced_server.increment(1);
                 self.sessions_live.set(0.0);
             }
-            Fact::EntryRefused { why } => self.entries_refused.count(*why),
+            Fact::EntryRefused { why, .. } => self.entries_refused.count(*why),
             Fact::KickAsked { .. } => self.kicks_asked.increment(1),
             Fact::KickConfirmed { .. } => self.kicks_confirmed.increment(1),
             Fact::Fencing => self.fenced_stale.increment(1),

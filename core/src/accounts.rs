@@ -107,7 +107,9 @@ impl Accounts {
                 return AccountsAnswer::Refused(Refusal::NameTaken);
             }
             if !register {
-                return AccountsAnswer::Refused(Refusal::WrongCredentials);
+                let alike = cx.settings.policy.refusals_alike;
+                let why = if alike { Refusal::WrongCredentials } else { Refusal::UnknownAccount };
+                return AccountsAnswer::Refused(why);
             }
             let Some(account) = self.create(name, None, password) else {
                 return AccountsAnswer::Refused(Refusal::NameTaken);

@@ -162,18 +162,19 @@ impl Cache {
         let Some(&account) = self.sessions.get(&key) else {
             return CacheAnswer::Refused(Refusal::NoSession);
         };
-        let token = if cx.settings.policy.token_reissued { self.unspent(account, key) } else { None };
+        let token = if cx.settings.policy.token_reissued { self.unspent(cx, account, key) } else { None };
         CacheAnswer::Session { account, token }
     }
 
     /// The account's newest token, if this session asked for it and it can still be redeemed.
-    fn unspent(&self, account: AccountId, session: SessionKey) -> Option<(RoomKey, Place)> {
+    fn unspent(&self, cx: &Cx<'_>, account: AccountId, session: SessionKey) -> Option<(RoomKey, Place)> {
         let record = self.accounts.get(&account)?;
         let key = *record.tokens.last()?;
         let token = self.tokens.get(&key)?;
         let usable = token.session == session
             && token.seq == record.newest
-            && token.state == TokenState::Fresh
+            && (token.state == TokenState::Fresh
+                || token.state == TokenState::Expired && !cx.settings.policy.expiry_is_final)
             && self.leases.contains_key(&token.place.server);
         usable.then_some((key, token.place))
     }
@@ -192,8 +193,11 @@ impl Cache {
         }
         // Two requests of one session crossed: both get the token that was issued first.
         if policy.token_reissued
-            && let Some((key, place)) = self.unspent(account, session)
+            && let Some((key, place)) = self.unspent(cx, account, session)
         {
+            if let Some(token) = self.tokens.get_mut(&key) {
+                token.state = TokenState::Fresh;
+            }
             return CacheAnswer::Issued { key, place };
         }
         // It could not let the player in.
@@ -212,6 +216,13 @@ impl Cache {
         {
             self.tokens.remove(&oldest);
             out.disarm(Timer::TokenEnd(oldest));
+        }
+        if policy.newest_login_only {
+            let fresh =
+                |key: &&RoomKey| self.tokens.get(*key).is_some_and(|token| token.state == TokenState::Fresh);
+            for &key in record.tokens.iter().filter(fresh) {
+                out.note(Fact::TokenSuperseded { key });
+            }
         }
         record.tokens.push(key);
         self.tokens.insert(key, Token { account, session, seq, place, state: TokenState::Fresh });
@@ -272,8 +283,9 @@ impl Cache {
             return CacheAnswer::Owned { account, seq, room, owner: owner.server, version: owner.version };
         }
         let version = self.draw();
-        let record = self.accounts.entry(account).or_default();
-        record.owner = Some(Owner { server, version, seq });
+        if policy.redeem_claims {
+            self.accounts.entry(account).or_default().owner = Some(Owner { server, version, seq });
+        }
         let previous = previous.map(|owner| (owner.server, owner.version));
         CacheAnswer::Granted(Grant { account, seq, room, version, previous })
     }
@@ -373,9 +385,17 @@ impl Cache {
             CacheAsk::Redeem { key, server, attempt, generation } => {
                 let answer = self.redeem(cx, key, (server, attempt), generation, out);
                 if let CacheAnswer::Refused(why) = answer {
-                    out.note(Fact::TokenRefused { why });
+                    out.note(Fact::TokenRefused { key, server, why });
                 }
                 answer
+            }
+            CacheAsk::Claim { account, server, seq } => {
+                if cx.settings.policy.redeem_claims {
+                    return CacheAnswer::Refused(Refusal::Malformed);
+                }
+                let version = self.draw();
+                self.accounts.entry(account).or_default().owner = Some(Owner { server, version, seq });
+                CacheAnswer::Done
             }
             CacheAsk::Release { account, server, version } => {
                 if !self.release(cx, account, server, version) {

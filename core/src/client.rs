@@ -25,6 +25,8 @@ pub struct Script {
     pub heartbeats: Option<u16>,
     /// How often he tries again after a lost answer or a refusal that may pass.
     pub retries: u8,
+    /// When he loses his connection to a room he first comes back with the same token.
+    pub resumes: bool,
     /// What he does that an honest player does not.
     pub cheat: Option<Cheat>,
 }
@@ -40,6 +42,8 @@ pub enum Cheat {
     ReplaysToken,
     /// Logs in again, after it logged out, with the token it has spent and on the same connection.
     LogsInAgain,
+    /// After a refusal, says on the same connection that it logs in with a key it has made up.
+    AnyKeyAgain,
     /// Takes its token to this server instead of the one it leads to.
     GoesTo(Endpoint),
 }
@@ -130,18 +134,24 @@ impl Client {
         }
     }
 
-    /// Whether anything that comes on this connection can still matter to him.
+    /// The connection he is at.
     #[must_use]
-    pub fn listens(&self, conn: ConnId) -> bool {
+    pub const fn conn(&self) -> Option<ConnId> {
         match self.phase {
-            Phase::Idle | Phase::Done(_) => false,
+            Phase::Idle | Phase::Done(_) => None,
             Phase::LoggingIn(own)
             | Phase::AskingRoom(own)
             | Phase::Connecting(own)
             | Phase::Entering(own)
             | Phase::Live(own)
-            | Phase::Leaving(own) => own == conn,
+            | Phase::Leaving(own) => Some(own),
         }
+    }
+
+    /// Whether anything that comes on this connection can still matter to him.
+    #[must_use]
+    pub fn listens(&self, conn: ConnId) -> bool {
+        self.conn() == Some(conn)
     }
 
     fn next_conn(&mut self) -> ConnId {
@@ -258,6 +268,13 @@ impl Client {
                     }
                 }
             }
+            (Phase::Entering(own), ToPlayer::Refused(_))
+                if own == conn && self.script.cheat == Some(Cheat::AnyKeyAgain) =>
+            {
+                self.script.cheat = None;
+                let key = Some(RoomKey::new([0xff; 16]));
+                out.send(conn, Message::ToRoom(ToRoom::Login { name: self.script.name, key }));
+            }
             (Phase::Live(own) | Phase::Entering(own) | Phase::Leaving(own), ToPlayer::Refused(why))
                 if own == conn =>
             {
@@ -314,7 +331,13 @@ impl Role for Client {
             ) if conn == own => {
                 out.disarm(Timer::Heartbeat);
                 out.disarm(Timer::Leave);
-                self.try_again(cx, false, out);
+                let in_room = matches!(self.phase, Phase::Entering(_) | Phase::Live(_));
+                if in_room && self.script.resumes && self.retries < self.script.retries {
+                    self.retries += 1;
+                    self.connect(cx, out);
+                } else {
+                    self.try_again(cx, false, out);
+                }
                 Step::Advanced
             }
             (Event::Lost(conn), Phase::Leaving(own)) if conn == own => {

@@ -1,6 +1,6 @@
 //! Facts that roles note, and the ledger that remembers as much of them as the properties need.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -8,6 +8,7 @@ use crate::{
     ids::{AccountId, ConnId, RoomId, RoomKey, Seq, ServerId, SessionKey},
     message::Place,
     refusal::Refusal,
+    text::Name,
 };
 
 /// Something that a role did, noted when it did it.
@@ -45,6 +46,11 @@ pub enum Fact {
         /// Where it leads.
         place: Place,
     },
+    /// A newer token of its account has made it worthless.
+    TokenSuperseded {
+        /// Its key.
+        key: RoomKey,
+    },
     /// The token's time is over.
     TokenExpired {
         /// Its key.
@@ -61,6 +67,10 @@ pub enum Fact {
     },
     /// The cache refused a token.
     TokenRefused {
+        /// Its key.
+        key: RoomKey,
+        /// At which server.
+        server: ServerId,
         /// Why.
         why: Refusal,
     },
@@ -94,6 +104,13 @@ pub enum Fact {
         /// Why.
         why: Ended,
     },
+    /// The late end of an older session has taken the place of this live one from it.
+    Unseated {
+        /// Where.
+        server: ServerId,
+        /// The live session's connection.
+        conn: ConnId,
+    },
     /// A RoomServer ended all its sessions because its lease ended.
     Fenced {
         /// Which.
@@ -106,6 +123,10 @@ pub enum Fact {
     },
     /// A connection to a room was refused.
     EntryRefused {
+        /// Which.
+        conn: ConnId,
+        /// It was waiting for another server to hand its account over.
+        waited: bool,
         /// Why.
         why: Refusal,
     },
@@ -156,10 +177,27 @@ pub struct Ledger {
     pub sessions: BTreeMap<SessionKey, Session>,
     /// Tokens ever issued.
     pub tokens: BTreeMap<RoomKey, Token>,
-    /// Live sessions by account.
+    /// Live sessions by connection.
     pub live: BTreeMap<ConnId, Live>,
     /// The newest login ever admitted, per account.
     pub newest: BTreeMap<AccountId, Seq>,
+    /// Requests that wait for an answer, and on whose behalf they ask.
+    pub asked: BTreeMap<ConnId, Claim>,
+    /// Refusals that open connections to rooms have got.
+    pub refusals: BTreeMap<ConnId, u8>,
+    /// Servers that are stopped and whose lease has ended meanwhile.
+    pub suspended: BTreeSet<ServerId>,
+}
+
+/// On whose behalf a request asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Claim {
+    /// With the credential of this name.
+    Name(Name),
+    /// As the guest of a device.
+    Guest,
+    /// On this session.
+    Session(SessionKey),
 }
 
 /// A session in the ledger.
@@ -184,10 +222,40 @@ pub struct Token {
     pub server: ServerId,
     /// Its login sequence.
     pub seq: Seq,
+    /// A newer one has made it worthless.
+    pub superseded: bool,
     /// Its time is over.
     pub expired: bool,
+    /// Somebody has redeemed it.
+    pub redeemed: bool,
+    /// The life of the server that it names is over.
+    pub server_gone: bool,
     /// Sessions it has started.
     pub admissions: u8,
+}
+
+impl Token {
+    /// A token just issued.
+    #[must_use]
+    pub const fn new(account: AccountId, session: SessionKey, server: ServerId, seq: Seq) -> Self {
+        Self {
+            account,
+            session,
+            server,
+            seq,
+            superseded: false,
+            expired: false,
+            redeemed: false,
+            server_gone: false,
+            admissions: 0,
+        }
+    }
+
+    /// Whether somebody could still enter with it.
+    #[must_use]
+    pub const fn is_good(&self) -> bool {
+        !self.superseded && !self.expired && !self.redeemed
+    }
 }
 
 /// A live session in the ledger.

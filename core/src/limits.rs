@@ -18,7 +18,7 @@ pub const SESSIONS_MAX: usize = 1_000_000;
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 4;
 /// RoomServers one cache or RCenter knows.
 pub const SERVERS_MAX: usize = 1_024;
-/// Connections of one RoomServer, verified or not.
+/// Most connections of one RoomServer, verified or not; [`Capacity::connections`] may be less.
 pub const CONNECTIONS_MAX: usize = 16_384;
 /// Rooms of one RoomServer.
 pub const ROOMS_MAX: usize = 1_024;
@@ -167,11 +167,13 @@ pub struct Capacity {
     pub room: u16,
     /// Players per RoomServer.
     pub server: u32,
+    /// Connections per RoomServer, verified or not; at most [`CONNECTIONS_MAX`].
+    pub connections: u32,
 }
 
 impl Default for Capacity {
     fn default() -> Self {
-        Self { room: 50, server: 10_000 }
+        Self { room: 50, server: 10_000, connections: CONNECTIONS_MAX as u32 }
     }
 }
 

@@ -352,6 +352,15 @@ pub enum CacheAsk {
         /// The generation that server lives in.
         generation: Generation,
     },
+    /// Become the owner of an account: only where a redeem does not do it in the same step.
+    Claim {
+        /// The account.
+        account: AccountId,
+        /// Its new owner.
+        server: ServerId,
+        /// The login it is owned for.
+        seq: Seq,
+    },
     /// Give an account free, if this very version of ownership still stands.
     Release {
         /// The account.

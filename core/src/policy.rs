@@ -27,8 +27,14 @@ pub struct Policy {
     pub token_single_use: bool,
     /// A token is redeemed only at the server it names.
     pub token_bound_to_server: bool,
+    /// A redeem claims the account in the same step.
+    pub redeem_claims: bool,
+    /// A RoomServer has a new id with every start: what is meant for one life is worth nothing in the next.
+    pub life_names_server: bool,
     /// A token is not redeemed after its end.
     pub token_expires: bool,
+    /// An expired token stays expired, whatever its session asks for.
+    pub expiry_is_final: bool,
     /// A token is not redeemed after a newer one was issued for the account.
     pub newest_login_only: bool,
     /// A server redeems only while it has a lease in the cache.
@@ -53,14 +59,30 @@ pub struct Policy {
     pub kick_names_login: bool,
     /// Admission looks for the account's other session in the same step in which it admits.
     pub local_takeover_atomic: bool,
-    /// A failed login leaves nothing on its connection, and closes it.
+    /// A failed login closes its connection.
     pub refusal_closes: bool,
+    /// A failed login leaves no identity on its connection.
+    pub refusal_forgets: bool,
+    /// The late end of a session names its connection, and touches no other.
+    pub leave_names_connection: bool,
     /// The empty key is never a key.
     pub empty_key_refused: bool,
     /// An unverified connection is served nothing.
     pub unverified_is_mute: bool,
+    /// Frames of the game are taken from verified connections only.
+    pub game_after_login: bool,
+    /// An HTTP answer goes to the connection that asked.
+    pub replies_matched: bool,
+    /// An unknown account and a wrong password are refused alike.
+    pub refusals_alike: bool,
     /// Rooms have a capacity.
     pub capacity_enforced: bool,
+    /// Reserved seats take places.
+    pub seats_counted: bool,
+    /// A RoomServer takes no more connections than it was sized for.
+    pub connections_bounded: bool,
+    /// A process that was stopped fires the timers that ran out meanwhile before it does anything else.
+    pub timers_first: bool,
 }
 
 /// Session conflict, named as RFC 6120 names its choices.
@@ -122,7 +144,10 @@ impl Policy {
         token_reissued: true,
         token_single_use: true,
         token_bound_to_server: true,
+        redeem_claims: true,
+        life_names_server: true,
         token_expires: true,
+        expiry_is_final: true,
         newest_login_only: true,
         lease_required: true,
         lease_ends_first_at_server: true,
@@ -136,9 +161,17 @@ impl Policy {
         kick_names_login: true,
         local_takeover_atomic: true,
         refusal_closes: true,
+        refusal_forgets: true,
+        leave_names_connection: true,
         empty_key_refused: true,
         unverified_is_mute: true,
+        game_after_login: true,
+        replies_matched: true,
+        refusals_alike: true,
         capacity_enforced: true,
+        seats_counted: true,
+        connections_bounded: true,
+        timers_first: true,
     };
 
     /// The original mope servers' behaviour, weaknesses included.
@@ -150,6 +183,7 @@ impl Policy {
         session_checked_at_issue: false,
         token_reissued: false,
         token_bound_to_server: false,
+        redeem_claims: false,
         newest_login_only: false,
         lease_required: false,
         release_compares: false,
@@ -157,8 +191,12 @@ impl Policy {
         kick_names_login: false,
         local_takeover_atomic: false,
         refusal_closes: false,
+        refusal_forgets: false,
+        leave_names_connection: false,
         empty_key_refused: false,
         capacity_enforced: false,
+        seats_counted: false,
+        connections_bounded: false,
         ..Self::STRICT
     };
 

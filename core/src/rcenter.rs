@@ -11,6 +11,7 @@ use crate::{
     ledger::Fact,
     limits::{ROOMS_MAX, SEATS_MAX, SERVERS_MAX},
     message::{Answer, Ask, CenterAnswer, CenterAsk, Message, Place, Question, ToCenter, ToServer},
+    policy::Policy,
     role::{Cx, Effect, Effects, Event, Role, Step, Timer, Why},
     text::Endpoint,
 };
@@ -64,8 +65,10 @@ impl Server {
         self.players + self.seats
     }
 
-    fn has_room(&self, enforced: bool) -> bool {
-        self.ready && !self.draining && self.id.is_some() && (!enforced || self.taken() < self.capacity)
+    fn has_room(&self, policy: &Policy) -> bool {
+        let taken = if policy.seats_counted { self.taken() } else { self.players };
+        let free = !policy.capacity_enforced || taken < self.capacity;
+        self.ready && !self.draining && self.id.is_some() && free
     }
 }
 
@@ -170,7 +173,7 @@ impl RCenter {
         if self.seats.len() >= SEATS_MAX {
             return CenterAnswer::Full;
         }
-        let Some((conn, room)) = self.choose(cx.settings.policy.capacity_enforced) else {
+        let Some((conn, room)) = self.choose(&cx.settings.policy) else {
             return CenterAnswer::Full;
         };
         let room = room.unwrap_or_else(|| self.next_room());
@@ -186,12 +189,15 @@ impl RCenter {
 
     /// The least loaded server with a free place, and in it the fullest room with one: players should meet.
     /// No room means a new one.
-    fn choose(&self, enforced: bool) -> Option<(ConnId, Option<RoomId>)> {
+    fn choose(&self, policy: &Policy) -> Option<(ConnId, Option<RoomId>)> {
         let (conn, server) = self
             .servers()
-            .filter(|(_, server)| server.has_room(enforced))
+            .filter(|(_, server)| server.has_room(policy))
             .min_by_key(|(_, server)| (server.taken(), server.link))?;
-        let free = |room: &Room| !enforced || room.taken() < u32::from(server.room_capacity);
+        let free = |room: &Room| {
+            let taken = if policy.seats_counted { room.taken() } else { u32::from(room.players) };
+            !policy.capacity_enforced || taken < u32::from(server.room_capacity)
+        };
         let room = server
             .rooms
             .iter()

@@ -14,6 +14,8 @@ pub enum Refusal {
     UnknownCommand,
     /// Unknown account or wrong password: never told apart.
     WrongCredentials,
+    /// There is no such account: said only under a policy that tells strangers.
+    UnknownAccount,
     /// Registration under a name that somebody else has.
     NameTaken,
     /// The account is banned.
@@ -60,6 +62,7 @@ impl Refusal {
             Self::BadSignature => 6,
             Self::UnknownCommand => 9,
             Self::WrongCredentials => 5,
+            Self::UnknownAccount => 11,
             Self::NameTaken => 10,
             Self::Banned => 53,
             Self::TooManyAttempts => 44,
@@ -86,6 +89,7 @@ impl Refusal {
             Self::BadSignature => "bad_signature",
             Self::UnknownCommand => "unknown_command",
             Self::WrongCredentials => "wrong_credentials",
+            Self::UnknownAccount => "unknown_account",
             Self::NameTaken => "name_taken",
             Self::Banned => "banned",
             Self::TooManyAttempts => "too_many_attempts",

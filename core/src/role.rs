@@ -228,6 +228,8 @@ pub enum Timer {
     Retry(ConnId),
     /// RoomServer: the player has been silent too long.
     Idle(ConnId),
+    /// RoomServer: the end of this connection's session reaches its room. Never armed by strict rules.
+    Offline(ConnId),
     /// RoomServer: renew the lease.
     Renew,
     /// RoomServer: its lease ends, counted from when this renewal was sent.
@@ -247,7 +249,8 @@ impl Timer {
             | Self::LinkUnverified(conn)
             | Self::Unverified(conn)
             | Self::Retry(conn)
-            | Self::Idle(conn) => Some(conn),
+            | Self::Idle(conn)
+            | Self::Offline(conn) => Some(conn),
             _ => None,
         }
     }

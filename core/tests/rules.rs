@@ -43,7 +43,10 @@ impl<R: Role> Sut<R> {
     }
 
     fn step(&mut self, event: Event) -> Step {
-        let settings = Settings { capacity: Capacity { room: 2, server: 3 }, ..Settings::default() };
+        let settings = Settings {
+            capacity: Capacity { room: 2, server: 3, ..Capacity::default() },
+            ..Settings::default()
+        };
         let mut out = Effects::new();
         let step =
             self.role.step(&mut Cx { settings: &settings, entropy: &mut self.entropy }, event, &mut out);
@@ -394,6 +397,7 @@ fn a_client_tries_again_as_often_as_it_may() {
         name,
         heartbeats: Some(0),
         retries: 1,
+        resumes: false,
         cheat: None,
     };
     let mut it = Sut::new(Client::new(script, ConnId(1)));

@@ -2,7 +2,7 @@
 
 use std::{fmt, str::FromStr};
 
-use crate::{host::TimerKind, net::Pick};
+use crate::{attacker::Attack, host::TimerKind, net::Pick};
 
 /// One thing that may happen next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,6 +34,25 @@ pub enum Choice {
     Cut(u8),
     /// A RoomServer links to RCenter again.
     Link(u8),
+    /// A question to a service, or its answer, is lost, and the asker hears of an outage.
+    Fail(Pick),
+    /// A player's connection breaks.
+    HangUp(u8),
+    /// A RoomServer is stopped.
+    Pause(u8),
+    /// A RoomServer that was stopped goes on.
+    Wake(u8),
+    /// A clock jumps: a timer runs out that could not yet, the `nth` armed one of its kind.
+    Jump {
+        /// Whose.
+        node: u8,
+        /// Its kind.
+        kind: TimerKind,
+        /// Which of that kind.
+        nth: u8,
+    },
+    /// The attacker does something.
+    Attack(Attack),
 }
 
 impl fmt::Display for Choice {
@@ -54,6 +73,13 @@ impl fmt::Display for Choice {
             Self::LoseCache => f.write_str("lose-cache"),
             Self::Cut(node) => write!(f, "cut {node}"),
             Self::Link(node) => write!(f, "link {node}"),
+            Self::Fail(it) => pick(f, "fail", it),
+            Self::HangUp(node) => write!(f, "hang-up {node}"),
+            Self::Pause(node) => write!(f, "pause {node}"),
+            Self::Wake(node) => write!(f, "wake {node}"),
+            Self::Jump { node, kind, nth: 0 } => write!(f, "jump {node} {}", kind.name()),
+            Self::Jump { node, kind, nth } => write!(f, "jump {node} {} +{nth}", kind.name()),
+            Self::Attack(attack) => write!(f, "attack {attack}"),
         }
     }
 }
@@ -88,13 +114,18 @@ fn parse(line: &str) -> Option<Choice> {
         "restart" => Choice::Restart(words.next()?.parse().ok()?),
         "cut" => Choice::Cut(words.next()?.parse().ok()?),
         "link" => Choice::Link(words.next()?.parse().ok()?),
-        "fire" => {
+        "hang-up" => Choice::HangUp(words.next()?.parse().ok()?),
+        "pause" => Choice::Pause(words.next()?.parse().ok()?),
+        "wake" => Choice::Wake(words.next()?.parse().ok()?),
+        "attack" => Choice::Attack(Attack::parse(&mut words)?),
+        "fire" | "jump" => {
             let node = words.next()?.parse().ok()?;
             let name = words.next()?;
             let kind = TimerKind::ALL.into_iter().find(|kind| kind.name() == name)?;
-            Choice::Fire { node, kind, nth: nth(words.next())? }
+            let nth = nth(words.next())?;
+            if verb == "fire" { Choice::Fire { node, kind, nth } } else { Choice::Jump { node, kind, nth } }
         }
-        "deliver" | "drop" | "duplicate" => {
+        "deliver" | "drop" | "duplicate" | "fail" => {
             let (from, to) = words.next()?.split_once('>')?;
             let lane = words.next()?.parse().ok()?;
             let nth = nth(words.next())?;
@@ -102,6 +133,7 @@ fn parse(line: &str) -> Option<Choice> {
             match verb {
                 "deliver" => Choice::Deliver(pick),
                 "drop" => Choice::Drop(pick),
+                "fail" => Choice::Fail(pick),
                 _ => Choice::Duplicate(pick),
             }
         }
@@ -133,6 +165,14 @@ mod tests {
             Choice::LoseCache,
             Choice::Cut(6),
             Choice::Link(6),
+            Choice::Fail(pick),
+            Choice::HangUp(0),
+            Choice::Pause(6),
+            Choice::Wake(6),
+            Choice::Jump { node: 3, kind: TimerKind::Grace, nth: 0 },
+            Choice::Attack(Attack::Enter { token: 1, room: 6 }),
+            Choice::Attack(Attack::Login(0)),
+            Choice::Attack(Attack::Insist),
         ];
         for choice in choices {
             assert_eq!(choice.to_string().parse(), Ok(choice));

@@ -29,6 +29,12 @@ pub struct Host {
     pub links: u8,
     /// Keys it has drawn.
     pub drawn: u32,
+    /// Its process is stopped: nothing reaches it, and its timers do not fire.
+    pub paused: bool,
+    /// Leases up to this renewal have ended while it was stopped.
+    pub overdue: u32,
+    /// What came while it was stopped.
+    pub missed: Vec<Event>,
 }
 
 /// The role of a node.
@@ -53,7 +59,24 @@ impl Host {
     /// A node that runs its first life.
     #[must_use]
     pub const fn new(role: HostRole) -> Self {
-        Self { role, timers: Vec::new(), up: true, life: 0, link: None, links: 0, drawn: 0 }
+        Self {
+            role,
+            timers: Vec::new(),
+            up: true,
+            life: 0,
+            link: None,
+            links: 0,
+            drawn: 0,
+            paused: false,
+            overdue: 0,
+            missed: Vec::new(),
+        }
+    }
+
+    /// Whether it takes steps.
+    #[must_use]
+    pub const fn runs(&self) -> bool {
+        self.up && !self.paused
     }
 
     /// Steps its role.
@@ -153,6 +176,8 @@ pub enum TimerKind {
     Retry,
     /// [`Timer::Idle`]
     Idle,
+    /// [`Timer::Offline`]
+    Offline,
     /// [`Timer::Renew`]
     Renew,
     /// [`Timer::LeaseEnd`]
@@ -165,7 +190,7 @@ pub enum TimerKind {
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 19] = [
         Self::Reply,
         Self::Heartbeat,
         Self::Leave,
@@ -180,6 +205,7 @@ impl TimerKind {
         Self::Unverified,
         Self::Retry,
         Self::Idle,
+        Self::Offline,
         Self::Renew,
         Self::LeaseEnd,
         Self::Announce,
@@ -204,6 +230,7 @@ impl TimerKind {
             Timer::Unverified(_) => Self::Unverified,
             Timer::Retry(_) => Self::Retry,
             Timer::Idle(_) => Self::Idle,
+            Timer::Offline(_) => Self::Offline,
             Timer::Renew => Self::Renew,
             Timer::LeaseEnd(_) => Self::LeaseEnd,
             Timer::Announce => Self::Announce,
@@ -229,6 +256,7 @@ impl TimerKind {
             Self::Unverified => "unverified",
             Self::Retry => "retry",
             Self::Idle => "idle",
+            Self::Offline => "offline",
             Self::Renew => "renew",
             Self::LeaseEnd => "lease_end",
             Self::Announce => "announce",

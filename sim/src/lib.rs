@@ -4,6 +4,7 @@
 //! reads them from a file. Effects of roles get their meaning in one place, [`world`].
 #![forbid(unsafe_code)]
 
+pub mod attacker;
 pub mod check;
 pub mod choice;
 pub mod diagram;

@@ -9,12 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared::Shared;
 
-/// Messages under way, in the order they were sent, and open connections to RoomServers.
+/// Messages under way and open connections to RoomServers.
+///
+/// Both are kept in one order, whatever order they came in: which of two messages of different lanes was sent
+/// first is nothing that anybody could notice, so two networks that differ only in that are one.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Net {
-    /// Under way.
+    /// Under way: by sender, receiver and lane, and within a lane in the order they were sent.
     pub packets: Vec<Shared<Packet>>,
-    /// Open player connections: which RoomServer node is at the other end.
+    /// Open player connections by name: which RoomServer node is at the other end.
     pub conns: Vec<(ConnId, u8)>,
 }
 
@@ -128,32 +131,42 @@ pub struct Pick {
     pub nth: u8,
 }
 
+impl Packet {
+    const fn way(&self) -> (u8, u8, u32) {
+        (self.from, self.to, self.lane)
+    }
+}
+
 impl Net {
+    /// Sends a packet behind those of its lane.
+    pub fn push(&mut self, packet: Shared<Packet>) {
+        let way = packet.get().way();
+        let at = self.packets.partition_point(|other| other.get().way() <= way);
+        self.packets.insert(at, packet);
+    }
+
     /// Where this packet is.
     #[must_use]
     pub fn find(&self, pick: Pick) -> Option<usize> {
-        self.packets
-            .iter()
-            .enumerate()
-            .filter(|(_, packet)| {
-                let packet = packet.get();
-                packet.from == pick.from && packet.to == pick.to && packet.lane == pick.lane
-            })
-            .nth(usize::from(pick.nth))
-            .map(|(at, _)| at)
+        let way = (pick.from, pick.to, pick.lane);
+        let first = self.packets.partition_point(|other| other.get().way() < way);
+        let at = first + usize::from(pick.nth);
+        self.packets.get(at).is_some_and(|packet| packet.get().way() == way).then_some(at)
     }
 
     /// The name of the packet at this place.
     #[must_use]
     pub fn pick(&self, at: usize) -> Pick {
-        let packet = self.packets[at].get();
-        let (from, to, lane) = (packet.from, packet.to, packet.lane);
-        let same = |other: &&Shared<Packet>| {
-            let other = other.get();
-            other.from == from && other.to == to && other.lane == lane
-        };
-        let nth = self.packets[..at].iter().filter(same).count();
+        let (from, to, lane) = self.packets[at].get().way();
+        let before = self.packets[..at].iter().rev();
+        let nth = before.take_while(|other| other.get().way() == (from, to, lane)).count();
         Pick { from, to, lane, nth: u8::try_from(nth).unwrap_or(u8::MAX) }
+    }
+
+    /// Opens a player's connection to a RoomServer node.
+    pub fn open(&mut self, conn: ConnId, node: u8) {
+        let at = self.conns.partition_point(|(other, _)| *other < conn);
+        self.conns.insert(at, (conn, node));
     }
 
     /// The node at the other end of a player's connection.

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
-use gatepass_core::{policy::Policy, properties::Goal};
+use gatepass_core::{
+    policy::Policy,
+    properties::{Goal, Property},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{host::TimerKind, net::LinkKind};
@@ -29,8 +32,19 @@ pub struct Scenario {
     pub slow: Vec<LinkKind>,
     /// Which timers may run out, and how often in all. The others never do.
     pub timers: BTreeMap<TimerKind, u8>,
+    /// Links that an attacker can read. The others are as good as encrypted.
+    pub plain: Vec<LinkKind>,
+    /// Connections that a RoomServer takes.
+    pub connections: u32,
     /// What may go wrong, and how often.
     pub faults: Faults,
+    /// Somebody who means no good.
+    pub attacker: Option<AttackerPlan>,
+    /// The properties that are judged; none named: all.
+    pub watch: Vec<Property>,
+    /// Two live sessions of an account are judged only when nothing is under way: to see what stays wrong, where a
+    /// policy lets two be live for a moment.
+    pub at_rest: bool,
     /// What must happen in some run of this scenario.
     pub goals: Vec<Goal>,
     /// The players.
@@ -55,8 +69,31 @@ pub struct Faults {
     pub crash_login: u8,
     /// Losses of the cache's memory.
     pub lose_cache: u8,
+    /// Crashes of the cache that keep its memory. What was asked meanwhile is lost.
+    pub crash_cache: u8,
+    /// Crashes of the account store; its accounts are kept.
+    pub crash_accounts: u8,
+    /// Questions to a service that are lost, or whose answer is: the asker hears of an outage.
+    pub fail_service: u8,
     /// Cuts of a link between a RoomServer and RCenter. The RoomServer links again.
     pub cut_link: u8,
+    /// Connections of players that break, or that players give up.
+    pub hang_up: u8,
+    /// RoomServers that are stopped and go on later: their sockets stay open, their clocks do not stop.
+    pub pause_room: u8,
+    /// Clocks that jump further than the bound on drift: a lease or a grace ends at the cache while a server still
+    /// counts on it.
+    pub clock_jump: u8,
+}
+
+/// Somebody who reads plain links, sends what he can build from what he knows, and guesses nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttackerPlan {
+    /// How many times he does something.
+    pub moves: u8,
+    /// His own account, if he has one.
+    pub account: Option<String>,
 }
 
 /// A player.
@@ -73,8 +110,10 @@ pub struct Player {
     pub heartbeats: Option<u16>,
     /// How often he tries again.
     pub retries: u8,
+    /// When he loses his connection to a room he first comes back with the same token.
+    pub resumes: bool,
     /// A misbehaviour: `talks_first`, `empty_key`, `replays_token`, `logs_in_again`,
-    /// `goes_elsewhere`.
+    /// `goes_elsewhere`, `any_key_again`.
     pub cheat: Option<CheatName>,
 }
 
@@ -92,6 +131,8 @@ pub enum CheatName {
     LogsInAgain,
     /// Takes its token to the last server, wherever it leads.
     GoesElsewhere,
+    /// After a refusal, logs in on the same connection with a key it has made up.
+    AnyKeyAgain,
 }
 
 impl Default for Scenario {
@@ -110,7 +151,12 @@ impl Default for Scenario {
                 LinkKind::RoomCenter,
             ],
             timers: BTreeMap::new(),
+            plain: Vec::new(),
+            connections: 1_000,
             faults: Faults::default(),
+            attacker: None,
+            watch: Vec::new(),
+            at_rest: false,
             goals: Vec::new(),
             players: Vec::new(),
         }
@@ -184,6 +230,11 @@ impl Scenario {
             self.players.iter().find(|player| player.account.is_empty() || player.account.len() > 32)
         {
             return Err(ScenarioError::Account(player.account.clone()));
+        }
+        if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
+            && (own.is_empty() || own.len() > 32)
+        {
+            return Err(ScenarioError::Account(own.clone()));
         }
         self.policy().map(|_| ())
     }

@@ -12,7 +12,7 @@ use gatepass_core::{
     login::LoginServer,
     message::{Ask, Credentials, Message, ToCenter},
     policy::Policy,
-    properties::Goal,
+    properties::{Goal, Properties, Property},
     rcenter::RCenter,
     role::Settings,
     room::RoomServer,
@@ -20,9 +20,10 @@ use gatepass_core::{
 };
 
 use crate::{
+    attacker::Attacker,
     host::{Host, HostRole, TimerKind},
     net::{Body, LinkKind},
-    scenario::{CheatName, Faults, Player, Scenario, ScenarioError},
+    scenario::{CheatName, Faults, Scenario, ScenarioError},
 };
 
 /// Connections one player may open in a world; names of connections are built on it.
@@ -45,7 +46,11 @@ pub struct Setup {
     players: usize,
     /// Per player, the account whose credential he knows.
     knows: Vec<Option<AccountId>>,
+    attacker_knows: Option<AccountId>,
+    plain: [bool; LinkKind::ALL.len()],
+    watched: Properties,
     goals: AtomicU32,
+    premises: AtomicU32,
 }
 
 impl Setup {
@@ -62,7 +67,8 @@ impl Setup {
     /// The same under another policy: a flaw.
     #[must_use]
     pub fn with_policy(scenario: Scenario, policy: Policy) -> Self {
-        let capacity = Capacity { room: scenario.room_capacity, server: 10_000 };
+        let capacity =
+            Capacity { room: scenario.room_capacity, server: 10_000, connections: scenario.connections };
         let settings = Settings { policy, capacity, ..Settings::default() };
         let mut names: Vec<String> = (1..=scenario.players.len()).map(|n| format!("player-{n}")).collect();
         names.extend(["login", "accounts", "cache", "rcenter"].map(String::from));
@@ -75,15 +81,44 @@ impl Setup {
         for kind in &scenario.slow {
             slow[*kind as usize] = true;
         }
-        let ids = account_ids(&scenario.players);
+        let ids = account_ids(&scenario);
+        let id_of = |account: &str| ids.iter().find(|(name, _)| name == account).map(|(_, id)| *id);
+        let attacker_knows =
+            scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref()).and_then(id_of);
+        if scenario.attacker.is_some() {
+            names.push("attacker".to_owned());
+        }
+        let mut plain = [false; LinkKind::ALL.len()];
+        for kind in &scenario.plain {
+            plain[*kind as usize] = true;
+        }
+        let mut watched = Properties::NONE;
+        for property in &scenario.watch {
+            watched.add_if(true, *property);
+        }
+        if scenario.watch.is_empty() {
+            watched = Properties::ALL;
+        }
         let knows = scenario
             .players
             .iter()
-            .map(|player| ids.iter().find(|(name, _)| *name == player.account && !player.wrong_password))
-            .map(|found| found.map(|(_, id)| *id))
+            .map(|player| id_of(&player.account).filter(|_| !player.wrong_password))
             .collect();
         let players = scenario.players.len();
-        Self { scenario, settings, names, fires, slow, players, knows, goals: AtomicU32::new(0) }
+        Self {
+            scenario,
+            settings,
+            names,
+            fires,
+            slow,
+            plain,
+            watched,
+            players,
+            knows,
+            attacker_knows,
+            goals: AtomicU32::new(0),
+            premises: AtomicU32::new(0),
+        }
     }
 
     /// Fault budgets.
@@ -95,7 +130,17 @@ impl Setup {
     /// How many nodes there are.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        self.names.len()
+        self.first_room() + usize::from(self.scenario.servers)
+    }
+
+    /// The nodes that are RoomServers.
+    pub(crate) fn rooms(&self) -> std::ops::Range<usize> {
+        self.first_room()..self.nodes()
+    }
+
+    /// The properties that are judged.
+    pub(crate) const fn watched(&self) -> Properties {
+        self.watched
     }
 
     /// How many players there are; they are the first nodes.
@@ -132,6 +177,33 @@ impl Setup {
     pub(crate) const fn player_of(&self, conn: ConnId) -> Option<usize> {
         let player = (conn.0 / CONNS_PER_PLAYER) as usize;
         if conn.0 < FIRST_LINK && player >= 1 && player <= self.players { Some(player - 1) } else { None }
+    }
+
+    /// The first name for the attacker's connections.
+    pub(crate) const fn attackers_first_conn(&self) -> u64 {
+        (self.players as u64 + 1) * CONNS_PER_PLAYER
+    }
+
+    /// Whether the attacker opened this connection.
+    pub(crate) const fn is_attackers(&self, conn: ConnId) -> bool {
+        let first = self.attackers_first_conn();
+        conn.0 >= first && conn.0 < first + CONNS_PER_PLAYER
+    }
+
+    /// The account whose credential the owner of this connection knows; none: nobody's connection.
+    pub(crate) fn knows_at(&self, conn: ConnId) -> Option<Option<AccountId>> {
+        if self.is_attackers(conn) {
+            return Some(self.attacker_knows);
+        }
+        self.player_of(conn).map(|player| self.knows(player))
+    }
+
+    /// Whether an attacker reads what these two nodes say to each other.
+    pub(crate) const fn is_plain(&self, from: usize, to: usize) -> bool {
+        match self.link_kind(from, to) {
+            Some(kind) => self.plain[kind as usize],
+            None => false,
+        }
     }
 
     /// The account whose credential this player knows.
@@ -192,6 +264,19 @@ impl Setup {
         self.goals.load(Ordering::Relaxed) & (1 << goal as u32) != 0
     }
 
+    /// Notes that properties were exercised in some run of this setup.
+    pub(crate) fn exercise(&self, met: Properties) {
+        if self.premises.load(Ordering::Relaxed) & met.bits() != met.bits() {
+            self.premises.fetch_or(met.bits(), Ordering::Relaxed);
+        }
+    }
+
+    /// Whether a property was exercised in some run of this setup.
+    #[must_use]
+    pub fn is_exercised(&self, property: Property) -> bool {
+        self.premises.load(Ordering::Relaxed) & Properties::only(property).bits() != 0
+    }
+
     /// The nodes before anything happened.
     pub(crate) fn hosts(&self) -> Vec<Host> {
         let mut hosts: Vec<Host> = (0..self.players).map(|n| Host::new(self.player(n))).collect();
@@ -205,6 +290,7 @@ impl Setup {
 
     /// A life of a RoomServer.
     pub(crate) fn room(&self, room: usize, life: u8) -> HostRole {
+        let life = if self.settings.policy.life_names_server { life } else { 0 };
         HostRole::Room(RoomServer::new(server_id(room, life), endpoint(room)))
     }
 
@@ -219,6 +305,7 @@ impl Setup {
         let mut store = Accounts::new();
         let mut existing: Vec<&str> =
             self.scenario.players.iter().filter(|p| !p.register).map(|p| p.account.as_str()).collect();
+        existing.extend(self.scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref()));
         existing.sort_unstable();
         existing.dedup();
         for account in existing {
@@ -233,8 +320,17 @@ impl Setup {
             CheatName::EmptyKey => Cheat::EmptyKey,
             CheatName::ReplaysToken => Cheat::ReplaysToken,
             CheatName::LogsInAgain => Cheat::LogsInAgain,
+            CheatName::AnyKeyAgain => Cheat::AnyKeyAgain,
             CheatName::GoesElsewhere => Cheat::GoesTo(endpoint(usize::from(self.scenario.servers) - 1)),
         }
+    }
+
+    /// The attacker before anything happened.
+    pub(crate) fn attacker(&self) -> Attacker {
+        let plan = self.scenario.attacker.as_ref();
+        let own = plan.and_then(|plan| plan.account.as_deref());
+        let own = own.map(|own| Credentials::Password { name: name(own), password: password(own) });
+        Attacker::new(plan.map_or(0, |plan| plan.moves), own)
     }
 
     fn player(&self, n: usize) -> HostRole {
@@ -253,6 +349,7 @@ impl Setup {
             name: nickname(""),
             heartbeats: player.heartbeats,
             retries: player.retries,
+            resumes: player.resumes,
             cheat: player.cheat.map(|cheat| self.cheat(cheat)),
         };
         HostRole::Player(Client::new(script, ConnId((n as u64 + 1) * CONNS_PER_PLAYER)))
@@ -279,8 +376,11 @@ fn password(account: &str) -> Password {
 }
 
 /// Ids in the order in which the store gives them: existing accounts by name, then those that register.
-fn account_ids(players: &[Player]) -> Vec<(String, AccountId)> {
-    let mut names: Vec<(bool, &str)> = players.iter().map(|p| (p.register, p.account.as_str())).collect();
+fn account_ids(scenario: &Scenario) -> Vec<(String, AccountId)> {
+    let mut names: Vec<(bool, &str)> =
+        scenario.players.iter().map(|p| (p.register, p.account.as_str())).collect();
+    let own = scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref());
+    names.extend(own.map(|own| (false, own)));
     names.sort_unstable();
     names.dedup_by_key(|(_, name)| *name);
     names.iter().enumerate().map(|(n, (_, name))| ((*name).to_owned(), AccountId(n as u64 + 1))).collect()

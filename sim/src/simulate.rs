@@ -180,11 +180,15 @@ impl Weights {
             Choice::Deliver(pick) if pick.nth == 0 => self.deliver,
             Choice::Deliver(_) => self.overtake,
             Choice::Fire { .. } => self.fire,
-            Choice::Link(_) | Choice::Restart(_) => 8,
+            Choice::Link(_) | Choice::Restart(_) | Choice::Wake(_) | Choice::Attack(_) => 8,
             Choice::Drop(_)
             | Choice::Duplicate(_)
             | Choice::Crash(_)
             | Choice::LoseCache
+            | Choice::Fail(_)
+            | Choice::HangUp(_)
+            | Choice::Pause(_)
+            | Choice::Jump { .. }
             | Choice::Cut(_) => self.fault,
         }
     }

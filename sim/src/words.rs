@@ -112,6 +112,7 @@ fn ask(ask: &Ask) -> String {
             }
             CacheAsk::RevokeSession { account } => format!("revoke session of {account}"),
             CacheAsk::Redeem { key, server, .. } => format!("redeem {} at {server}", token(Some(key))),
+            CacheAsk::Claim { account, server, .. } => format!("{account} belongs to {server} now"),
             CacheAsk::Release { account, version, .. } => format!("release {account} v{version:?}"),
             CacheAsk::Renew { number, .. } => format!("renew lease #{number}"),
             CacheAsk::Reassert { account, seq, .. } => format!("reassert {account} login {seq:?}"),
@@ -175,6 +176,7 @@ pub fn timer(timer: &Timer) -> String {
         Timer::Unverified(conn) => format!("{conn} not verified in time"),
         Timer::Retry(conn) => format!("ask again for {conn}"),
         Timer::Idle(conn) => format!("{conn} is silent"),
+        Timer::Offline(conn) => format!("the end of {conn} reaches its room"),
         Timer::Renew => "time to renew".into(),
         Timer::LeaseEnd(number) => format!("own lease #{number} ends"),
         Timer::Announce => "announce more rooms".into(),
@@ -204,6 +206,8 @@ pub fn fact(fact: &Fact) -> Option<String> {
             format!("{account} no longer live on {conn}: {why}")
         }
         Fact::SessionEnded { key: it } => format!("session {} is over", key(it.bits())),
+        Fact::Unseated { conn, .. } => format!("{conn} is taken out of its room"),
+        Fact::TokenSuperseded { key: it } => format!("token {} is superseded", key(it.bits())),
         Fact::TokenExpired { key: it, .. } => format!("token {} is expired", key(it.bits())),
         Fact::CredentialChecked { genuine: false, account } => format!("wrong password for {account}"),
         _ => return None,

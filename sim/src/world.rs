@@ -1,7 +1,9 @@
 //! The world: nodes, network, budgets and ledger, with what may happen next and what comes of it. The one
 //! place in the simulator where effects get a meaning.
 
+mod attack;
 mod effects;
+mod faults;
 mod happen;
 mod step;
 
@@ -15,13 +17,14 @@ use gatepass_core::{
     login::LoginServer,
     message::{Asker, Message, Question, ToCenter, ToServer},
     policy::Policy,
-    properties::{Goal, Property, promises_too_much, speaks_out_of_turn},
+    properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
     refusal::Refusal,
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
 use crate::{
+    attacker::Attacker,
     choice::Choice,
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
@@ -46,6 +49,7 @@ pub struct World {
     past: Past,
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
+    attacker: Shared<Attacker>,
     broken: Option<Broken>,
 }
 
@@ -125,13 +129,14 @@ impl World {
             waiting: (1_u64.checked_shl(setup.players() as u32).unwrap_or(0)).wrapping_sub(1),
             past: Past::default(),
             lost_leases: ArrayVec::new(),
+            attacker: Shared::new(setup.attacker()),
             broken: None,
         };
         let mut scratch = Scratch::default();
         for node in setup.players()..setup.nodes() {
             scratch.queue.push_back((node, Event::Command(Command::Start)));
         }
-        for room in setup.first_room()..setup.nodes() {
+        for room in setup.rooms() {
             world.link(setup, room, &mut scratch);
         }
         world.run(setup, &mut scratch);
@@ -181,9 +186,17 @@ impl World {
         let net = self.net.get();
         for at in 0..net.packets.len() {
             let pick = net.pick(at);
+            let packet = net.packets[at].get();
+            // What comes to a stopped process waits in its socket.
+            if self.hosts[usize::from(packet.to)].get().paused {
+                continue;
+            }
+            if self.faults.fail_service > 0 && pick.nth == 0 && can_fail(packet) {
+                choices.push(Choice::Fail(pick));
+            }
             if pick.nth == 0 {
                 choices.push(Choice::Deliver(pick));
-                if self.faults.duplicate > 0 && !net.packets[at].get().is_question() {
+                if self.faults.duplicate > 0 && !packet.is_question() {
                     choices.push(Choice::Duplicate(pick));
                 }
             } else if self.faults.reorder > 0 {
@@ -195,12 +208,20 @@ impl World {
         }
         for (node, host) in self.hosts.iter().enumerate() {
             let host = host.get();
+            if !host.runs() {
+                continue;
+            }
             let mut last = (None, 0);
             for timer in &host.timers {
                 let kind = TimerKind::of(timer);
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
-                if self.fires[kind as usize] > 0 && self.may_fire(setup, host, timer, last.1) {
-                    choices.push(Choice::Fire { node: node as u8, kind, nth: last.1 });
+                let (node, nth) = (node as u8, last.1);
+                let may_fire = self.may_fire(setup, host, timer, nth);
+                if self.fires[kind as usize] > 0 && may_fire {
+                    choices.push(Choice::Fire { node, kind, nth });
+                }
+                if self.faults.clock_jump > 0 && !may_fire && kind != TimerKind::LeaseEnd {
+                    choices.push(Choice::Jump { node, kind, nth });
                 }
             }
         }
@@ -218,19 +239,42 @@ impl World {
         };
         crash(setup.login(), self.faults.crash_login);
         crash(setup.center(), self.faults.crash_center);
-        for room in setup.first_room()..setup.nodes() {
+        crash(setup.cache(), self.faults.crash_cache);
+        crash(setup.accounts(), self.faults.crash_accounts);
+        for room in setup.rooms() {
             crash(room, self.faults.crash_room);
+        }
+        for room in setup.rooms() {
+            let host = self.hosts[room].get();
+            if host.paused {
+                choices.push(Choice::Wake(room as u8));
+            } else if host.up && self.faults.pause_room > 0 {
+                choices.push(Choice::Pause(room as u8));
+            }
+        }
+        if self.faults.hang_up > 0 {
+            for node in 0..setup.players() {
+                if self.conn_of(node).is_some() {
+                    choices.push(Choice::HangUp(node as u8));
+                }
+            }
+        }
+        let attacker = self.attacker.get();
+        if attacker.moves > 0 {
+            let rooms = setup.first_room() as u8..setup.nodes() as u8;
+            let connected = self.attackers_conn(setup).is_some();
+            choices.extend(attacker.attacks(rooms, connected).into_iter().map(Choice::Attack));
         }
         if self.faults.lose_cache > 0 {
             choices.push(Choice::LoseCache);
         }
-        for room in setup.first_room()..setup.nodes() {
+        for room in setup.rooms() {
             let host = self.hosts[room].get();
             if host.link.is_some() {
                 if self.faults.cut_link > 0 {
                     choices.push(Choice::Cut(room as u8));
                 }
-            } else if host.up && self.hosts[setup.center()].get().up {
+            } else if host.runs() && self.hosts[setup.center()].get().up {
                 choices.push(Choice::Link(room as u8));
             }
         }
@@ -254,13 +298,14 @@ impl World {
         }
     }
 
-    /// Whether the server has ended every lease up to this renewal itself, or is dead.
+    /// Whether the server has ended every lease up to this renewal itself, or is dead, or is stopped: time goes on
+    /// without it.
     fn has_ended(&self, setup: &Setup, server: ServerId, number: u32) -> bool {
-        (setup.first_room()..setup.nodes()).all(|node| {
+        setup.rooms().all(|node| {
             let host = self.hosts[node].get();
             let HostRole::Room(room) = &host.role else { return true };
             let lasts = |timer: &Timer| matches!(timer, Timer::LeaseEnd(other) if *other <= number);
-            !host.up || room.id() != server || !host.timers.iter().any(lasts)
+            !host.runs() || room.id() != server || !host.timers.iter().any(lasts)
         })
     }
 
@@ -270,7 +315,30 @@ impl World {
             return false;
         }
         self.run(setup, scratch);
+        if setup.scenario.at_rest && self.net.get().packets.is_empty() {
+            self.judge(
+                setup,
+                Judgement { broken: self.ledger.get().at_rest(), ..Judgement::default() },
+                true,
+            );
+        }
         true
+    }
+
+    /// Takes a judgement: the first broken property that is watched breaks the world. `at_rest`: nothing is under
+    /// way.
+    fn judge(&mut self, setup: &Setup, judgement: Judgement, at_rest: bool) {
+        setup.exercise(judgement.met);
+        let later = setup.scenario.at_rest && !at_rest;
+        let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
+        if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts) {
+            self.broken.get_or_insert(Broken::Property(property));
+        }
+    }
+
+    /// The same for one property.
+    fn breaks(&mut self, setup: &Setup, property: Property) {
+        self.judge(setup, Judgement { broken: Properties::only(property), ..Judgement::default() }, false);
     }
 
     fn begin(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {
@@ -302,7 +370,7 @@ impl World {
                 let copy = self.net.get().packets[at].clone();
                 let delivered = self.deliver(pick, scratch);
                 // The copy comes after everything that was sent on its lane before.
-                self.net.edit().packets.push(copy);
+                self.net.edit().push(copy);
                 delivered
             }
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),
@@ -316,12 +384,24 @@ impl World {
             }
             Choice::Link(room) => {
                 let room = usize::from(room);
-                let possible = (setup.first_room()..setup.nodes()).contains(&room)
+                let possible = setup.rooms().contains(&room)
                     && self.hosts[room].get().link.is_none()
-                    && self.hosts[room].get().up
+                    && self.hosts[room].get().runs()
                     && self.hosts[setup.center()].get().up;
                 possible && self.link(setup, room, scratch)
             }
+            Choice::Fail(pick) => self.faults.fail_service > 0 && self.fail(setup, pick, scratch),
+            Choice::HangUp(player) => {
+                self.faults.hang_up > 0 && self.hang_up(setup, usize::from(player), scratch)
+            }
+            Choice::Pause(room) => {
+                self.faults.pause_room > 0 && self.pause(setup, usize::from(room), scratch)
+            }
+            Choice::Wake(room) => self.wake(setup, usize::from(room), scratch),
+            Choice::Jump { node, kind, nth } => {
+                self.faults.clock_jump > 0 && self.jump(setup, usize::from(node), kind, nth, scratch)
+            }
+            Choice::Attack(attack) => self.attack(setup, attack, scratch),
         }
     }
 }
@@ -341,5 +421,14 @@ const fn spend(budget: &mut u8) -> bool {
 fn note(scratch: &mut Scratch, node: usize, label: &str) {
     if let Some(log) = &mut scratch.log {
         log.push(Happening::At { node, label: label.to_owned() });
+    }
+}
+
+/// Whether a packet is a question that somebody waits for, or the answer to one.
+fn can_fail(packet: &Packet) -> bool {
+    match &packet.body {
+        Body::Asked(question) => question.call.wants_answer(),
+        Body::Answered(..) => true,
+        _ => false,
     }
 }

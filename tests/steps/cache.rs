@@ -95,6 +95,8 @@ impl Model {
             CacheAsk::Redeem { key, server, attempt, generation } => {
                 self.redeem(*key, (*server, *attempt), *generation, answer)
             }
+            // Strict claims with the redeem, and never so.
+            CacheAsk::Claim { .. } => *answer == Refused(Refusal::Malformed),
             CacheAsk::Release { account, server, version } => {
                 if self.owners.get(account) == Some(&(*server, *version)) {
                     self.owners.remove(account);

@@ -38,7 +38,11 @@ pub(crate) struct Life<R> {
 
 impl<R: Role> Life<R> {
     pub(crate) fn new(kind: Kind, role: R, policy: Policy) -> Self {
-        let settings = Settings { policy, capacity: Capacity { room: 2, server: 5 }, ..Settings::default() };
+        let settings = Settings {
+            policy,
+            capacity: Capacity { room: 2, server: 5, ..Capacity::default() },
+            ..Settings::default()
+        };
         let (memory, seen) = (Memory::default(), BTreeSet::new());
         Self { role, memory, seen, kind, settings, entropy: Counter(0) }
     }

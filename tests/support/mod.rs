@@ -102,6 +102,7 @@ impl Town {
             name: nickname("nick"),
             heartbeats: None,
             retries: 0,
+            resumes: false,
             cheat: None,
         };
         self.conns += 10;

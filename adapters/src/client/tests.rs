@@ -172,6 +172,7 @@ fn script(heartbeats: Option<u16>) -> Script {
         name: bounded("Ann").expect("short"),
         heartbeats,
         retries: 0,
+        resumes: false,
         cheat: None,
     }
 }

@@ -222,6 +222,7 @@ impl Scrub<'_> {
                 }
                 CacheAsk::Redeem { key, server: _, attempt: _, generation: _ } => self.room(key),
                 CacheAsk::RevokeSession { .. }
+                | CacheAsk::Claim { .. }
                 | CacheAsk::Release { .. }
                 | CacheAsk::Renew { .. }
                 | CacheAsk::Reassert { .. }
@@ -272,6 +273,7 @@ impl Scrub<'_> {
             | Timer::Unverified(_)
             | Timer::Retry(_)
             | Timer::Idle(_)
+            | Timer::Offline(_)
             | Timer::Renew
             | Timer::LeaseEnd(_)
             | Timer::Announce
@@ -286,10 +288,13 @@ impl Scrub<'_> {
                 self.room(key);
                 self.session(session);
             }
-            Fact::TokenExpired { key, unused: _ } | Fact::TokenRedeemed { key, server: _ } => self.room(key),
+            Fact::TokenSuperseded { key }
+            | Fact::TokenExpired { key, unused: _ }
+            | Fact::TokenRedeemed { key, server: _ }
+            | Fact::TokenRefused { key, server: _, why: _ } => self.room(key),
             Fact::Admitted { key, .. } => self.room_if_any(key),
             Fact::CredentialChecked { .. }
-            | Fact::TokenRefused { .. }
+            | Fact::Unseated { .. }
             | Fact::Left { .. }
             | Fact::Fenced { .. }
             | Fact::RequestRefused { .. }

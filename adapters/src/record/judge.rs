@@ -12,7 +12,7 @@ use std::{
 use gatepass_core::{
     ids::{AccountId, ConnId, SessionKey},
     ledger::{self, Fact, Ledger},
-    properties::Property,
+    properties::{Properties, Property, View},
 };
 use serde::Serialize;
 
@@ -24,6 +24,8 @@ use crate::drive::RoleId;
 
 /// Violations of one property that are told one by one.
 const TOLD_MAX: usize = 8;
+/// What recordings do not show: payloads are signed and checked before a role hears of them.
+const UNSEEN: [Property; 2] = [Property::SignatureFresh, Property::SignatureOnce];
 /// Lives of one directory: their number is part of a connection's name.
 const LIVES_MAX: usize = 1 << 16;
 
@@ -63,8 +65,10 @@ pub struct Report {
     pub effects: u64,
     /// Facts, all of them held against the properties.
     pub facts: u64,
-    /// One verdict for each property.
+    /// One verdict for each property that recordings show.
     pub properties: Vec<Judged>,
+    /// The others.
+    pub unseen: Vec<Property>,
     /// Admissions on tokens whose issue is missing, since the recording of their cache is missing or has lost its
     /// end. These tokens are taken as good.
     pub assumed: u64,
@@ -234,27 +238,33 @@ impl Judge {
     fn hear(&mut self, life: usize, clock: usize, time: Time, noted: &Noted) {
         let due = self.skew.pass(time);
         self.confirm(due);
+        let own = |conn: &ConnId| own_conn(*conn, life);
         let (broken, account, what) = match &noted.what {
             What::Gone(server) => return self.ledger.server_gone(*server),
-            What::Breaks(property, what) => (Err(*property), None, what.clone()),
+            What::Requested(conn, request) => return self.ledger.requested(own(conn), request),
+            What::Replied(conn, reply) => {
+                (self.ledger.replied(own(conn), reply).broken, None, told(&**reply))
+            }
+            What::Breaks(broken, what) => (*broken, None, what.clone()),
             What::Fact(fact) => {
                 let fact = with_own_conns(fact, life);
                 self.facts += 1;
                 self.assume(&fact);
-                let capacity = self.lives[life].header.settings.capacity.room;
-                let account = account_of(&fact);
-                let broken = self.ledger.record(&fact, None, capacity);
-                let what = if broken.is_err() { told(&fact) } else { String::new() };
-                (broken, account, what)
+                let room_capacity = self.lives[life].header.settings.capacity.room;
+                let broken = self.ledger.record(&fact, View { player: None, room_capacity }).broken;
+                let what = if broken == Properties::NONE { String::new() } else { told(&fact) };
+                (broken, account_of(&fact), what)
             }
         };
-        let suspect = broken.err().map(|property| {
-            let Life { path, .. } = &self.lives[life];
-            let seconds = (time - self.begin) as f64 / 1e9;
-            (property, Violation { file: path.clone(), index: noted.index, seconds, fact: what })
-        });
-        let at_once = self.skew.hear(clock, time, account, suspect);
-        self.confirm(at_once.into_iter().collect());
+        let seconds = (time - self.begin) as f64 / 1e9;
+        let broken = Property::ALL.into_iter().filter(|property| broken.has(*property));
+        let violation = |property| {
+            let file = self.lives[life].path.clone();
+            (property, Violation { file, index: noted.index, seconds, fact: what.clone() })
+        };
+        let suspects: Vec<_> = broken.map(violation).collect();
+        let at_once = self.skew.hear(clock, time, account, suspects);
+        self.confirm(at_once);
     }
 
     fn confirm(&mut self, suspects: Vec<(Property, Violation)>) {
@@ -288,8 +298,7 @@ impl Judge {
         let session = SessionKey::new(key.bits());
         let genuine = ledger::Session { account, genuine: true, ended: false };
         self.ledger.sessions.insert(session, genuine);
-        let token = ledger::Token { account, session, server, seq, expired: false, admissions: 0 };
-        self.ledger.tokens.insert(key, token);
+        self.ledger.tokens.insert(key, ledger::Token::new(account, session, server, seq));
     }
 
     fn report(mut self) -> Report {
@@ -306,7 +315,8 @@ impl Judge {
             let (violated, violations) = self.violations.remove(&property).unwrap_or_default();
             Judged { property, violated, violations }
         };
-        let properties: Vec<Judged> = Property::ALL.into_iter().map(judged).collect();
+        let seen = Property::ALL.into_iter().filter(|property| !UNSEEN.contains(property));
+        let properties: Vec<Judged> = seen.map(judged).collect();
         let sound = files.iter().all(|file| file.fault.is_none());
         Report {
             consistent: sound && properties.iter().all(|judged| judged.violated == 0),
@@ -315,6 +325,7 @@ impl Judge {
             facts: self.facts,
             files,
             properties,
+            unseen: UNSEEN.to_vec(),
             assumed: self.assumed,
             unordered: self.skew.unordered,
             clocks,
@@ -366,15 +377,19 @@ fn on_one_clock(lives: &[Life]) -> (Vec<usize>, Vec<Time>) {
 }
 
 /// Names of connections begin anew in every life; in the ledger they must not meet.
+const fn own_conn(conn: ConnId, life: usize) -> ConnId {
+    ConnId(conn.0 & ((1 << 48) - 1) | (life as u64) << 48)
+}
+
 fn with_own_conns(fact: &Fact, life: usize) -> Fact {
-    let own = |conn: &mut ConnId| conn.0 = conn.0 & ((1 << 48) - 1) | (life as u64) << 48;
+    let own = |conn: &mut ConnId| *conn = own_conn(*conn, life);
     let mut fact = fact.clone();
     match &mut fact {
         Fact::Admitted { conn, resumes, .. } => {
             own(conn);
             resumes.iter_mut().for_each(own);
         }
-        Fact::Left { conn, .. } => own(conn),
+        Fact::Left { conn, .. } | Fact::EntryRefused { conn, .. } | Fact::Unseated { conn, .. } => own(conn),
         _ => {}
     }
     fact
@@ -392,8 +407,8 @@ const fn account_of(fact: &Fact) -> Option<AccountId> {
     }
 }
 
-fn told(fact: &Fact) -> String {
-    serde_json::to_string(fact).unwrap_or_else(|_| format!("{fact:?}"))
+fn told<T: Serialize + fmt::Debug>(what: &T) -> String {
+    serde_json::to_string(what).unwrap_or_else(|_| format!("{what:?}"))
 }
 
 /// What is said to be violated, by two machines whose clocks may be apart: it counts only if no fact of another
@@ -423,31 +438,32 @@ impl Skew {
         confirmed
     }
 
-    /// A fact, and what it violates, if it does: given back if no other clock can have to do with it.
+    /// A fact, and what it violates: given back if no other clock can have to do with it.
     fn hear(
         &mut self,
         clock: usize,
         time: Time,
         account: Option<AccountId>,
-        suspect: Option<(Property, Violation)>,
-    ) -> Option<(Property, Violation)> {
-        let Some(account) = account.filter(|_| self.most > 0) else { return suspect };
+        suspects: Vec<(Property, Violation)>,
+    ) -> Vec<(Property, Violation)> {
+        let Some(account) = account.filter(|_| self.most > 0) else { return suspects };
         let before = self.suspects.len();
         self.suspects.retain(|(_, other, whose, ..)| *other == clock || *whose != account);
         self.unordered += (before - self.suspects.len()) as u64;
         let near = self.recent.iter().any(|(_, other, whose)| *other != clock && *whose == account);
         self.recent.push_back((time, clock, account));
-        let (property, violation) = suspect?;
-        let of_order =
-            matches!(property, Property::SingleLiveSession | Property::NewestLoginWins | Property::Authentic);
-        if !of_order {
-            return Some((property, violation));
+        let of_order = |property| {
+            matches!(property, Property::SingleLiveSession | Property::NewestLoginWins | Property::Authentic)
+        };
+        let (waiting, sure): (Vec<_>, Vec<_>) =
+            suspects.into_iter().partition(|(property, _)| of_order(*property));
+        for (property, violation) in waiting {
+            if near {
+                self.unordered += 1;
+            } else {
+                self.suspects.push_back((time, clock, account, property, violation));
+            }
         }
-        if near {
-            self.unordered += 1;
-        } else {
-            self.suspects.push_back((time, clock, account, property, violation));
-        }
-        None
+        sure
     }
 }

@@ -8,9 +8,10 @@ use std::{
 };
 
 use gatepass_core::{
-    ids::{Seq, ServerId},
+    ids::{ConnId, Seq, ServerId},
     ledger::Fact,
-    properties::{Property, promises_too_much, speaks_out_of_turn},
+    message::{Message, Reply, Request, ToRoom},
+    properties::{self, Properties, Property, promises_too_much},
     role::{Cx, Effect, Effects, Entropy, Event, Step, Timer},
 };
 use serde::Serialize;
@@ -85,7 +86,11 @@ pub(super) enum What {
     /// A role, or the account store, did this.
     Fact(Fact),
     /// A step did what no step may do, whatever was before.
-    Breaks(Property, String),
+    Breaks(Properties, String),
+    /// A LoginServer was asked for something.
+    Requested(ConnId, Box<Request>),
+    /// It answered.
+    Replied(ConnId, Box<Reply>),
     /// Nothing is live at this RoomServer any more.
     Gone(ServerId),
 }
@@ -252,11 +257,16 @@ impl Life {
         self.events += 1;
         self.effects_seen += effects.len() as u64;
         let unverified = match (&self.roles.room, &event) {
-            (Some(room), Event::Received { conn, .. }) if role == RoleId::Room && !room.is_live(*conn) => {
-                Some(*conn)
+            (Some(room), Event::Received { conn, msg: Message::ToRoom(msg) })
+                if role == RoleId::Room && !room.is_live(*conn) =>
+            {
+                Some((*conn, msg.clone()))
             }
             _ => None,
         };
+        if let Event::Received { conn, msg: Message::Request(request) } = &event {
+            self.note(What::Requested(*conn, Box::new(request.clone())));
+        }
         let mut script = Script { drawn: &drawn, next: 0 };
         let mut out = std::mem::take(&mut self.effects);
         let _ = out.drain();
@@ -281,7 +291,7 @@ impl Life {
             let index = self.entries - 1;
             return Err(Fault::Parted { index, role: role.name(), event: told(&event), expected, got });
         }
-        self.look(role, unverified, &replayed);
+        self.look(role, unverified.as_ref(), &replayed);
         for effect in replayed {
             match effect {
                 Effect::Note(fact) => {
@@ -293,6 +303,9 @@ impl Life {
                 }
                 Effect::Arm { timer: Timer::LeaseEnd(number), after } => {
                     self.lease_ends.insert(number, self.clock.saturating_add(nanos(after)));
+                }
+                Effect::Send { conn, msg: Message::Reply(reply) } => {
+                    self.note(What::Replied(conn, Box::new(reply)));
                 }
                 Effect::Disarm(Timer::LeaseEnd(number)) => {
                     self.lease_ends.remove(&number);
@@ -307,16 +320,18 @@ impl Life {
     }
 
     /// The properties that speak of single steps.
-    fn look(&mut self, role: RoleId, unverified: Option<gatepass_core::ids::ConnId>, effects: &[Effect]) {
-        if let Some(conn) = unverified
-            && speaks_out_of_turn(conn, effects)
-        {
-            self.note(What::Breaks(Property::UnverifiedIsMute, told(&effects)));
+    fn look(&mut self, role: RoleId, unverified: Option<&(ConnId, ToRoom)>, effects: &[Effect]) {
+        let mut broken = Properties::NONE;
+        if let Some((conn, msg)) = unverified {
+            broken.add(properties::Step { unverified: *conn, msg, effects }.judge().broken);
         }
-        if let Some(center) = self.roles.center.as_ref().filter(|_| role == RoleId::Center)
-            && promises_too_much(center, effects)
-        {
-            self.note(What::Breaks(Property::Capacity, told(&effects)));
+        let center = self.roles.center.as_ref().filter(|_| role == RoleId::Center);
+        broken.add_if(center.is_some_and(|center| promises_too_much(center, effects)), Property::Capacity);
+        let connections = self.header.settings.capacity.connections as usize;
+        let room = self.roles.room.as_ref().filter(|_| role == RoleId::Room);
+        broken.add_if(room.is_some_and(|room| room.sizes().0 > connections), Property::Bounded);
+        if broken != Properties::NONE {
+            self.note(What::Breaks(broken, told(&effects)));
         }
     }
 }

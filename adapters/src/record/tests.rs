@@ -441,7 +441,7 @@ fn what_happens_without_a_rule_is_seen() {
     world.end();
     let report = judge(&dir);
     assert!(report.files[0].fault.is_none(), "{report:?}");
-    assert_eq!(violated(&report), [Property::RoomTokenSingleUse], "{report:?}");
+    assert_eq!(violated(&report), [Property::RoomTokenSingleUse, Property::NewestLoginWins], "{report:?}");
     fs::remove_dir_all(dir).expect("it is ours");
 }
 

@@ -180,10 +180,10 @@ impl LoginServer {
             },
             _ => Next::Ignore,
         };
-        self.go_on(conn, next, out)
+        self.go_on(cx, conn, next, out)
     }
 
-    fn go_on(&mut self, conn: ConnId, next: Next, out: &mut Effects) -> Step {
+    fn go_on(&mut self, cx: &Cx<'_>, conn: ConnId, next: Next, out: &mut Effects) -> Step {
         match next {
             Next::Ask(phase, ask) => {
                 if let Some(pending) = self.requests.get_mut(&conn) {
@@ -193,8 +193,10 @@ impl LoginServer {
                 }
             }
             Next::Reply(reply) => {
+                let newest = self.requests.keys().next_back().copied().unwrap_or(conn);
+                let to = if cx.settings.policy.replies_matched { conn } else { newest };
                 self.finish(conn, out);
-                out.send(conn, Message::Reply(reply));
+                out.send(to, Message::Reply(reply));
             }
             Next::Refuse(why) => {
                 self.finish(conn, out);
@@ -229,7 +231,7 @@ impl Role for LoginServer {
                 Step::Advanced
             }
             Event::Fired(Timer::Request(conn)) if self.requests.contains_key(&conn) => {
-                self.go_on(conn, Next::Refuse(Refusal::Unavailable), out)
+                self.go_on(cx, conn, Next::Refuse(Refusal::Unavailable), out)
             }
             Event::Fired(Timer::Backoff(addr, name)) => self.backoff.fired(cx, addr, name, out),
             Event::Command(Command::Drain) if !self.draining => {

@@ -50,7 +50,7 @@ impl RoomServer {
                     return Step::Ignored(Why::Stale);
                 };
                 let Some(seq) = self.seq_of(conn, account) else { return Step::Ignored(Why::Stale) };
-                self.replace(Some(conn), seq, out);
+                self.replace(cx, Some(conn), seq, out);
                 Step::Advanced
             }
             ToServer::LoadConfig | ToServer::Forwarded { .. } => Step::Ignored(Why::Unexpected),
@@ -102,7 +102,7 @@ impl RoomServer {
             let Some((conn, live)) = self.first_older(account, closes) else { break };
             out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
             let why = if live { Ended::Replaced { by: below } } else { Ended::Lost };
-            self.leave(conn, why, out);
+            self.leave(cx, conn, why, out);
             out.push(Effect::Close(conn));
             closed = true;
         }

@@ -25,6 +25,9 @@ impl RoomServer {
         key: Option<RoomKey>,
         out: &mut Effects,
     ) -> Step {
+        if let Some(entry) = self.conns.get_mut(&conn).and_then(|state| state.residue.take()) {
+            return self.enter_on_residue(cx, conn, entry, out);
+        }
         let key = match key {
             Some(key) => key,
             // What the original does with it: the first player of a room left an entry under the empty key.
@@ -50,6 +53,20 @@ impl RoomServer {
         state.phase = Phase::Redeeming;
         state.attempt = state.call + 1;
         self.ask_cache(cx, conn, out);
+        Step::Advanced
+    }
+
+    /// What the original does after a lookup that failed: the connection keeps the identity, and the next login
+    /// on it needs no token.
+    fn enter_on_residue(&mut self, cx: &Cx<'_>, conn: ConnId, entry: Entry, out: &mut Effects) -> Step {
+        let Some(state) = self.conns.get_mut(&conn) else { return Step::Ignored(Why::Stale) };
+        state.phase = Phase::LookingUp(entry);
+        let Entry { account, seq, room, .. } = entry;
+        let version = self.released;
+        let held = self.held.entry(account).or_insert(Held { version, seq, live: None, entering: 0 });
+        held.entering += 1;
+        *self.rooms.entry(room).or_insert(0) += 1;
+        self.ask_profile(cx, conn, out);
         Step::Advanced
     }
 
@@ -137,7 +154,7 @@ impl RoomServer {
         };
         let step = self.refuse(cx, conn, why, out);
         // Where a refusal does not close, this one does: the time is over.
-        if self.leave(conn, Ended::Lost, out) {
+        if self.leave(cx, conn, Ended::Lost, out) {
             out.push(Effect::Close(conn));
         }
         step
@@ -264,7 +281,7 @@ impl RoomServer {
             state.phase = Phase::LookingUp(Entry { account, seq, room, bound: false });
         }
         if !policy.local_takeover_atomic && own_older {
-            self.replace(account_live(self, account), seq, out);
+            self.replace(cx, account_live(self, account), seq, out);
         }
         self.ask_profile(cx, conn, out);
         Step::Advanced
@@ -292,17 +309,17 @@ impl RoomServer {
             if live.is_some() && cx.settings.policy.conflict == Conflict::RejectNew {
                 return self.refuse(cx, conn, Refusal::Conflict, out);
             }
-            self.replace(live, entry.seq, out);
+            self.replace(cx, live, entry.seq, out);
         }
         self.enter(cx, conn, entry, None, out);
         Step::Advanced
     }
 
     /// Tells a session that a newer login takes its place, and ends it.
-    pub(super) fn replace(&mut self, old: Option<ConnId>, by: Seq, out: &mut Effects) {
+    pub(super) fn replace(&mut self, cx: &Cx<'_>, old: Option<ConnId>, by: Seq, out: &mut Effects) {
         let Some(old) = old else { return };
         out.send(old, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
-        self.leave(old, Ended::Replaced { by }, out);
+        self.leave(cx, old, Ended::Replaced { by }, out);
         out.push(Effect::Close(old));
     }
 
@@ -326,6 +343,10 @@ impl RoomServer {
         let players = self.rooms.get(&room).copied().unwrap_or(0);
         self.report(room, players, Some(account), out);
         let call = CallId::unanswered(conn);
+        if !cx.settings.policy.redeem_claims {
+            let claim = CacheAsk::Claim { account, server: self.id, seq };
+            out.push(Effect::Ask { call, ask: Ask::Cache(claim) });
+        }
         out.push(Effect::Ask { call, ask: Ask::Accounts(AccountsAsk::Played { account }) });
     }
 }

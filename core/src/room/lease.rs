@@ -143,7 +143,7 @@ impl RoomServer {
                 let Some(Reasserting { account, .. }) = self.lease.reasserting else {
                     return Step::Ignored(Why::Stale);
                 };
-                self.give_up(account, out);
+                self.give_up(cx, account, out);
                 self.reassert(Bound::Excluded(account), out);
                 Step::Advanced
             }
@@ -192,11 +192,11 @@ impl RoomServer {
     }
 
     /// The cache has given the account to somebody else: its session here ends.
-    fn give_up(&mut self, account: AccountId, out: &mut Effects) {
+    fn give_up(&mut self, cx: &Cx<'_>, account: AccountId, out: &mut Effects) {
         for _ in 0..KICKED_MAX {
             let Some((conn, _)) = self.first_older(account, Seq::MAX) else { break };
             out.send(conn, Message::ToPlayer(ToPlayer::Refused(Refusal::Replaced)));
-            self.leave(conn, Ended::NotReasserted, out);
+            self.leave(cx, conn, Ended::NotReasserted, out);
             out.push(Effect::Close(conn));
         }
     }

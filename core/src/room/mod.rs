@@ -9,6 +9,7 @@ mod entry;
 mod lease;
 
 use alloc::collections::BTreeMap;
+use core::time::Duration;
 
 use self::lease::Lease;
 use crate::{
@@ -41,6 +42,8 @@ pub struct RoomServer {
     draining: bool,
     /// Where the announcement of rooms over a new link goes on.
     announced: Option<RoomId>,
+    /// Sessions whose end has not reached their room yet: only where the end does not name its connection.
+    offline: BTreeMap<ConnId, AccountId>,
 }
 
 /// The link to RCenter.
@@ -65,6 +68,8 @@ struct Conn {
     key: Option<RoomKey>,
     /// It has waited for another server.
     waited: bool,
+    /// What a failed login has left here, where the policy lets it.
+    residue: Option<Entry>,
     phase: Phase,
 }
 
@@ -112,6 +117,7 @@ impl Conn {
             name: Nickname::new_const(),
             key: None,
             waited: false,
+            residue: None,
             phase: Phase::Unverified,
         }
     }
@@ -133,6 +139,7 @@ impl RoomServer {
             link: Link::Down,
             draining: false,
             announced: None,
+            offline: BTreeMap::new(),
         }
     }
 
@@ -183,19 +190,24 @@ impl RoomServer {
         matches!(self.link, Link::Registered)
     }
 
+    fn connections_max(&self, cx: &Cx<'_>) -> usize {
+        let sized = usize::try_from(cx.settings.capacity.connections).unwrap_or(usize::MAX);
+        if cx.settings.policy.connections_bounded { sized.min(CONNECTIONS_MAX) } else { CONNECTIONS_MAX }
+    }
+
     fn opened(&mut self, cx: &Cx<'_>, conn: ConnId, addr: Addr, out: &mut Effects) -> Step {
         if self.conns.contains_key(&conn) {
             return Step::Ignored(Why::Unexpected);
         }
         let refusal = if self.draining {
             Some(Refusal::Draining)
-        } else if !self.lease.held(cx) || self.conns.len() >= CONNECTIONS_MAX {
+        } else if !self.lease.held(cx) || self.conns.len() >= self.connections_max(cx) {
             Some(Refusal::Busy)
         } else {
             None
         };
         if let Some(why) = refusal {
-            out.note(Fact::EntryRefused { why });
+            out.note(Fact::EntryRefused { conn, waited: false, why });
             out.send(conn, Message::ToPlayer(ToPlayer::Refused(why)));
             out.push(Effect::Close(conn));
             return Step::Advanced;
@@ -213,6 +225,10 @@ impl RoomServer {
             (Phase::Unverified, ToRoom::Malformed) => self.refuse(cx, conn, Refusal::Malformed, out),
             (Phase::Unverified, ToRoom::Heartbeat) if !cx.settings.policy.unverified_is_mute => {
                 out.send(conn, Message::ToPlayer(ToPlayer::Echo));
+                Step::Advanced
+            }
+            (Phase::Unverified, ToRoom::Game(command)) if !cx.settings.policy.game_after_login => {
+                out.push(Effect::Play { conn, command });
                 Step::Advanced
             }
             // The original ignores what comes before the login and keeps the connection for its 30 seconds.
@@ -252,7 +268,7 @@ impl RoomServer {
         let Some(state) = self.conns.get(&conn) else { return false };
         // Calls are numbered on, so that no late answer is taken for a new one.
         let fresh = Conn::unverified(state.addr, state.call);
-        self.leave(conn, why, out);
+        self.leave(cx, conn, why, out);
         self.conns.insert(conn, fresh);
         out.arm(Timer::Unverified(conn), cx.settings.times.unverified);
         true
@@ -286,19 +302,29 @@ impl RoomServer {
     }
 
     fn refuse(&mut self, cx: &Cx<'_>, conn: ConnId, why: Refusal, out: &mut Effects) -> Step {
-        out.note(Fact::EntryRefused { why });
+        let waited = self.conns.get(&conn).is_some_and(|state| state.waited);
+        out.note(Fact::EntryRefused { conn, waited, why });
         out.send(conn, Message::ToPlayer(ToPlayer::Refused(why)));
         if cx.settings.policy.refusal_closes {
-            self.leave(conn, Ended::Lost, out);
+            self.leave(cx, conn, Ended::Lost, out);
             out.push(Effect::Close(conn));
-        } else {
-            self.start_over(cx, conn, Ended::Lost, out);
+            return Step::Advanced;
+        }
+        let looked_up = self.conns.get(&conn).and_then(|state| match state.phase {
+            Phase::LookingUp(entry) => Some(entry),
+            _ => None,
+        });
+        self.start_over(cx, conn, Ended::Lost, out);
+        if !cx.settings.policy.refusal_forgets
+            && let Some(state) = self.conns.get_mut(&conn)
+        {
+            state.residue = looked_up;
         }
         Step::Advanced
     }
 
     /// Forgets a connection, and everything that stands on it.
-    fn leave(&mut self, conn: ConnId, why: Ended, out: &mut Effects) -> bool {
+    fn leave(&mut self, cx: &Cx<'_>, conn: ConnId, why: Ended, out: &mut Effects) -> bool {
         let Some(state) = self.conns.remove(&conn) else { return false };
         if let Some(key) = state.key
             && self.keys.get(&key) == Some(&conn)
@@ -315,6 +341,10 @@ impl RoomServer {
                 }
                 self.free_place(entry.room, out);
                 out.note(Fact::Left { server: self.id, conn, account: entry.account, why });
+                if !cx.settings.policy.leave_names_connection && self.offline.len() < CONNECTIONS_MAX {
+                    self.offline.insert(conn, entry.account);
+                    out.arm(Timer::Offline(conn), Duration::ZERO);
+                }
                 self.release_if_idle(entry.account, conn, out);
             }
             Phase::LookingUp(entry) => {
@@ -330,6 +360,16 @@ impl RoomServer {
         }
         self.note_drained(out);
         true
+    }
+
+    /// The end of a session reaches its room late, and names no connection: whoever has the account now is taken
+    /// out of the room.
+    fn offline(&mut self, conn: ConnId, out: &mut Effects) -> Step {
+        let Some(account) = self.offline.remove(&conn) else { return Step::Ignored(Why::Stale) };
+        if let Some(conn) = self.held.get(&account).and_then(|held| held.live) {
+            out.note(Fact::Unseated { server: self.id, conn });
+        }
+        Step::Advanced
     }
 
     /// A draining server that holds nothing and waits for nothing gives its lease back.
@@ -410,6 +450,7 @@ impl RoomServer {
         self.held.clear();
         self.keys.clear();
         self.rooms.clear();
+        self.offline.clear();
         out.push(Effect::CloseAll);
         out.note(Fact::Fenced { server: self.id });
     }
@@ -431,9 +472,9 @@ impl Role for RoomServer {
             Event::Datagram { addr, port, msg: Message::ToRoom(ToRoom::Bind { account, key }) } => {
                 self.bind(cx, addr, port, account, key, out)
             }
-            Event::Lost(conn) => advanced(self.leave(conn, Ended::Lost, out)),
+            Event::Lost(conn) => advanced(self.leave(cx, conn, Ended::Lost, out)),
             Event::Fired(Timer::Idle(conn)) if self.is_live(conn) => {
-                self.leave(conn, Ended::Idle, out);
+                self.leave(cx, conn, Ended::Idle, out);
                 out.push(Effect::Close(conn));
                 Step::Advanced
             }
@@ -441,6 +482,7 @@ impl Role for RoomServer {
             Event::Fired(Timer::Retry(conn)) => self.retry(cx, conn, out),
             Event::Fired(Timer::Renew) => self.renew(cx, out),
             Event::Fired(Timer::LeaseEnd(number)) => self.lease_ended(number, out),
+            Event::Fired(Timer::Offline(conn)) => self.offline(conn, out),
             Event::Fired(Timer::Announce) => self.announce(out),
             Event::Fired(Timer::DrainEnd) if self.draining => self.end(out),
             Event::Answered { call, answer } if call.conn == ConnId::default() => {

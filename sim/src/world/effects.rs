@@ -1,5 +1,7 @@
 //! What the effects of a role mean in a world.
 
+use gatepass_core::properties::View;
+
 use super::*;
 
 impl World {
@@ -36,7 +38,7 @@ impl World {
             Effect::Connect { conn, endpoint } => self.connect(setup, node, conn, &endpoint, scratch),
             Effect::Close(conn) => self.close(setup, node, conn, scratch),
             Effect::CloseAll => {
-                self.reset_players(node);
+                self.reset_players(setup.players(), node);
                 self.hosts[node].edit().disarm_conns();
                 note(scratch, node, "closes every connection");
             }
@@ -53,13 +55,18 @@ impl World {
         msg: Message,
         scratch: &mut Scratch,
     ) {
+        if let Message::Reply(reply) = &msg {
+            let judgement = self.ledger.edit().replied(conn, reply);
+            self.judge(setup, judgement, false);
+        }
+        if setup.is_attackers(conn) && matches!(msg, Message::Reply(_) | Message::ToPlayer(_)) {
+            return self.told_attacker(setup, node, conn, &msg, scratch);
+        }
         let to = match &msg {
             Message::Request(_) => Some(setup.login()),
             Message::Reply(_) | Message::ToPlayer(_) => setup.player_of(conn),
             Message::ToRoom(_) => self.net.get().room_of(conn).map(usize::from),
-            Message::ToServer(_) => {
-                (setup.first_room()..setup.nodes()).find(|room| self.hosts[*room].get().link == Some(conn))
-            }
+            Message::ToServer(_) => setup.rooms().find(|room| self.hosts[*room].get().link == Some(conn)),
             Message::ToCenter(_) => None,
         };
         let Some(to) = to else { return };
@@ -82,6 +89,7 @@ impl World {
         body: Body,
         scratch: &mut Scratch,
     ) {
+        self.overhear(setup, from, to, &body);
         // What comes on a connection that a player has given up can never matter again.
         if let HostRole::Player(player) = &self.hosts[to].get().role
             && let Body::Message(conn, _) | Body::Closed(conn) = &body
@@ -91,7 +99,7 @@ impl World {
         }
         if setup.is_slow(from, to, &body) {
             let packet = Packet { from: from as u8, to: to as u8, lane, life, body };
-            self.net.edit().packets.push(Shared::new(packet));
+            self.net.edit().push(Shared::new(packet));
             return;
         }
         let host = self.hosts[to].get();
@@ -125,7 +133,7 @@ impl World {
             scratch.queue.push_back((node, Event::Lost(conn)));
             return;
         };
-        self.net.edit().conns.push((conn, room as u8));
+        self.net.edit().open(conn, room as u8);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
@@ -136,8 +144,7 @@ impl World {
 
     pub(super) fn close(&mut self, setup: &Setup, node: usize, conn: ConnId, scratch: &mut Scratch) {
         if node == setup.center() {
-            let room =
-                (setup.first_room()..setup.nodes()).find(|room| self.hosts[*room].get().link == Some(conn));
+            let room = setup.rooms().find(|room| self.hosts[*room].get().link == Some(conn));
             if let Some(room) = room {
                 self.post(setup, node, room, lane(conn), None, Body::LinkClosed(conn), scratch);
             }
@@ -146,6 +153,7 @@ impl World {
         let Some(room) = self.net.get().room_of(conn).map(usize::from) else { return };
         let to = if node == room { setup.player_of(conn) } else { Some(room) };
         self.net.edit().close(conn);
+        self.forget(conn);
         if let Some(to) = to {
             self.post(setup, node, to, lane(conn), None, Body::Closed(conn), scratch);
         }
@@ -158,16 +166,18 @@ impl World {
             log.push(Happening::At { node, label });
         }
         let player = match fact {
-            Fact::Admitted { conn, .. } => setup.player_of(*conn).map(|player| setup.knows(player)),
+            Fact::Admitted { conn, .. } => setup.knows_at(*conn),
             _ => None,
         };
         self.goals(setup, fact, scratch);
-        if matters(fact) {
-            let capacity = setup.settings.capacity.room;
-            if let Err(property) = self.ledger.edit().record(fact, player, capacity) {
-                self.broken.get_or_insert(Broken::Property(property));
-            }
-        }
+        let view = View { player, room_capacity: setup.settings.capacity.room };
+        let judgement = if matters(fact) {
+            self.ledger.edit().record(fact, view)
+        } else {
+            // It leaves nothing behind: what it exercises is all there is to it.
+            self.ledger.get().exercised(fact)
+        };
+        self.judge(setup, judgement, false);
     }
 
     pub(super) fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {
@@ -176,6 +186,7 @@ impl World {
             setup.meet(goal);
         };
         match fact {
+            Fact::Admitted { resumes: Some(_), .. } => meet(Goal::SessionResumed),
             Fact::Admitted { account, handed_over, resumes: None, .. } => {
                 meet(Goal::LoginSucceeds);
                 if *handed_over && !self.past.room_crashed {
@@ -192,11 +203,13 @@ impl World {
                 meet(Goal::LocalTakeover);
             }
             Fact::TokenExpired { unused: true, .. } => meet(Goal::TokenExpiresUnused),
-            Fact::TokenRefused { why: Refusal::TokenUsed } => meet(Goal::ReplayRefused),
+            Fact::TokenRefused { why: Refusal::TokenUsed, .. } => meet(Goal::ReplayRefused),
             Fact::GraceEnded if self.past.cache_lost && !self.ledger.get().live.is_empty() => {
                 meet(Goal::CacheLossSurvived);
             }
-            Fact::EntryRefused { why: Refusal::RoomFull } => meet(Goal::FullRoomRefuses),
+            Fact::EntryRefused { why: Refusal::RoomFull, .. } => meet(Goal::FullRoomRefuses),
+            Fact::EntryRefused { why: Refusal::Replaced, waited: true, .. } => meet(Goal::ThirdLoginWaits),
+            Fact::EntryRefused { conn, .. } if setup.is_attackers(*conn) => meet(Goal::AttackerRefused),
             _ => {}
         }
     }
@@ -206,14 +219,17 @@ impl World {
 const fn matters(fact: &Fact) -> bool {
     matches!(
         fact,
-        Fact::CredentialChecked { .. }
+        Fact::CredentialChecked { genuine: true, .. }
             | Fact::SessionOpened { .. }
             | Fact::SessionEnded { .. }
             | Fact::TokenIssued { .. }
+            | Fact::TokenSuperseded { .. }
             | Fact::TokenExpired { .. }
             | Fact::TokenRedeemed { .. }
+            | Fact::EntryRefused { .. }
             | Fact::Admitted { .. }
             | Fact::Left { .. }
+            | Fact::Unseated { .. }
             | Fact::Fenced { .. }
     )
 }

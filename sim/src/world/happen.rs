@@ -5,6 +5,9 @@ use super::*;
 impl World {
     pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
         let Some(at) = self.net.get().find(pick) else { return false };
+        if self.hosts[usize::from(pick.to)].get().paused {
+            return false;
+        }
         let packet = self.net.edit().packets.remove(at);
         let packet = packet.get();
         let (from, to) = (usize::from(packet.from), usize::from(packet.to));
@@ -73,15 +76,24 @@ impl World {
         let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
             return false;
         };
-        if !self.may_fire(setup, host.get(), &timer, nth) || !spend(&mut self.fires[kind as usize]) {
+        if !host.get().runs()
+            || !self.may_fire(setup, host.get(), &timer, nth)
+            || !spend(&mut self.fires[kind as usize])
+        {
             return false;
         }
+        self.run_out(setup, node, timer, scratch);
+        true
+    }
+
+    /// A timer runs out.
+    pub(super) fn run_out(&mut self, setup: &Setup, node: usize, timer: Timer, scratch: &mut Scratch) {
         self.hosts[node].edit().disarm(&timer);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::At { node, label: words::timer(&timer) });
         }
+        self.outlast(setup, &timer);
         scratch.queue.push_back((node, Event::Fired(timer)));
-        true
     }
 
     pub(super) fn crash(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
@@ -89,7 +101,11 @@ impl World {
             &mut self.faults.crash_login
         } else if node == setup.center() {
             &mut self.faults.crash_center
-        } else if (setup.first_room()..setup.nodes()).contains(&node) {
+        } else if node == setup.cache() {
+            &mut self.faults.crash_cache
+        } else if node == setup.accounts() {
+            &mut self.faults.crash_accounts
+        } else if setup.rooms().contains(&node) {
             &mut self.faults.crash_room
         } else {
             return false;
@@ -99,22 +115,29 @@ impl World {
         }
         note(scratch, node, "crashes");
         self.net.edit().packets.retain(|packet| usize::from(packet.get().to) != node);
+        let keeps_memory = node == setup.cache() || node == setup.accounts();
         if node == setup.center() {
-            for room in setup.first_room()..setup.nodes() {
+            for room in setup.rooms() {
                 self.unlink(setup, room, scratch);
             }
-        } else if node != setup.login() {
+        } else if node == setup.login() {
+            self.ledger.edit().asked.clear();
+        } else if !keeps_memory {
             self.past.room_crashed = true;
             self.unlink(setup, node, scratch);
-            self.reset_players(node);
+            self.reset_players(setup.players(), node);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
-                self.ledger.edit().server_gone(id);
+                self.ledger.edit().server_died(id);
             }
         }
         let host = self.hosts[node].edit();
         host.up = false;
-        host.timers.clear();
+        host.paused = false;
+        host.missed.clear();
+        if !keeps_memory {
+            host.timers.clear();
+        }
         true
     }
 
@@ -125,7 +148,11 @@ impl World {
         note(scratch, node, "starts again");
         let host = self.hosts[node].edit();
         host.up = true;
+        if node == setup.cache() || node == setup.accounts() {
+            return true;
+        }
         host.life += 1;
+        host.overdue = 0;
         host.role = if node == setup.login() {
             HostRole::Login(LoginServer::new())
         } else if node == setup.center() {
@@ -194,16 +221,21 @@ impl World {
     }
 
     /// Every player's connection to this RoomServer breaks.
-    pub(super) fn reset_players(&mut self, node: usize) {
+    pub(super) fn reset_players(&mut self, players: usize, node: usize) {
         let net = self.net.edit();
         let conns: Vec<ConnId> =
             net.conns.iter().filter(|(_, room)| usize::from(*room) == node).map(|(conn, _)| *conn).collect();
         net.conns.retain(|(_, room)| usize::from(*room) != node);
         for conn in conns {
+            self.ledger.edit().closed(conn);
             let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u8;
+            // The attacker need not be told.
+            if usize::from(to) >= players {
+                continue;
+            }
             let packet =
                 Packet { from: node as u8, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
-            net.packets.push(Shared::new(packet));
+            net.push(Shared::new(packet));
         }
     }
 }

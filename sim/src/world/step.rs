@@ -1,5 +1,7 @@
 //! Steps of roles: until nothing follows at once, each with its timers, its checks and its effects.
 
+use gatepass_core::properties;
+
 use super::*;
 
 /// Events that one choice may cause on links that take no time. Far above what any protocol step needs: more
@@ -19,8 +21,11 @@ impl World {
                 scratch.queue.clear();
                 break;
             }
-            if self.hosts[node].get().up {
+            let host = self.hosts[node].get();
+            if host.runs() {
                 self.step(setup, node, event, scratch);
+            } else if host.paused {
+                self.hosts[node].edit().missed.push(event);
             }
         }
     }
@@ -28,25 +33,37 @@ impl World {
     pub(super) fn step(&mut self, setup: &Setup, node: usize, event: Event, scratch: &mut Scratch) {
         let mut effects = std::mem::take(&mut scratch.effects);
         let unverified = match (&self.hosts[node].get().role, &event) {
-            (HostRole::Room(room), Event::Received { conn, .. }) if !room.is_live(*conn) => Some(*conn),
+            (HostRole::Room(room), Event::Received { conn, msg: Message::ToRoom(msg) })
+                if !room.is_live(*conn) =>
+            {
+                Some((*conn, msg.clone()))
+            }
+            (HostRole::Login(_), Event::Received { conn, msg: Message::Request(request) }) => {
+                self.ledger.edit().requested(*conn, request);
+                None
+            }
             _ => None,
         };
         self.take(setup, node, event, &mut effects, scratch);
-        if let Some(conn) = unverified
-            && speaks_out_of_turn(conn, effects.as_slice())
-        {
-            self.broken = Some(Broken::Property(Property::UnverifiedIsMute));
+        if let Some((conn, msg)) = unverified {
+            let judgement =
+                properties::Step { unverified: conn, msg: &msg, effects: effects.as_slice() }.judge();
+            self.judge(setup, judgement, false);
         }
         let overbooked = match &self.hosts[node].get().role {
-            HostRole::Center(center) => promises_too_much(center, effects.as_slice()),
+            HostRole::Center(center) => properties::promises_too_much(center, effects.as_slice()),
             _ => false,
         };
         for effect in effects.drain() {
             self.perform(setup, node, effect, scratch);
         }
         scratch.effects = effects;
-        if overbooked {
-            self.broken.get_or_insert(Broken::Property(Property::Capacity));
+        match &self.hosts[node].get().role {
+            HostRole::Center(_) if overbooked => self.breaks(setup, Property::Capacity),
+            HostRole::Room(room) if room.sizes().0 > setup.settings.capacity.connections as usize => {
+                self.breaks(setup, Property::Bounded);
+            }
+            _ => {}
         }
     }
 

@@ -118,6 +118,7 @@ impl Args {
             name,
             heartbeats: if self.stay { None } else { Some(self.heartbeats) },
             retries: 0,
+            resumes: false,
             cheat: None,
         })
     }

@@ -75,6 +75,8 @@ fn print(report: &Report, skew: f64) {
     if broken > 0 {
         say(format_args!("  always     {broken} VIOLATED: {}", names(true)));
     }
+    let unseen: Vec<&str> = report.unseen.iter().map(|property| property.name()).collect();
+    say(format_args!("  unseen     {}: recordings do not show them", unseen.join(", ")));
     for judged in &report.properties {
         for violation in &judged.violations {
             say(format_args!(

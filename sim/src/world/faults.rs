@@ -1,0 +1,162 @@
+//! Faults beyond lost messages and crashes: services that fail, connections that break, processes that are stopped,
+//! clocks that jump.
+
+use gatepass_core::role::Outage;
+
+use super::*;
+
+impl World {
+    /// A question or its answer is lost, and whoever asked hears that there will be no answer.
+    pub(super) fn fail(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
+        let Some(at) = self.net.get().find(pick) else { return false };
+        let packet = self.net.get().packets[at].get();
+        let (asker, life, call) = match &packet.body {
+            Body::Asked(question) if question.call.wants_answer() => {
+                let life = (question.from.0 >> 8) as u8;
+                (usize::from(packet.from), life, question.call)
+            }
+            Body::Answered(call, _) => (usize::from(packet.to), packet.life.unwrap_or_default(), *call),
+            _ => return false,
+        };
+        if self.hosts[asker].get().paused || !spend(&mut self.faults.fail_service) {
+            return false;
+        }
+        if let Some(log) = &mut scratch.log {
+            let (from, to) = (usize::from(packet.from), usize::from(packet.to));
+            log.push(Happening::Lost { from, to, label: words::body(&packet.body) });
+            log.push(Happening::At { node: asker, label: "hears of an outage".to_owned() });
+        }
+        self.net.edit().packets.remove(at);
+        let host = self.hosts[asker].get();
+        if host.up && host.life == life && asker < setup.nodes() {
+            scratch.queue.push_back((asker, Event::Answered { call, answer: Err(Outage::Down) }));
+        }
+        true
+    }
+
+    /// The connection that a player is at, if it is open.
+    pub(super) fn conn_of(&self, player: usize) -> Option<ConnId> {
+        match &self.hosts.get(player)?.get().role {
+            HostRole::Player(player) => player.conn(),
+            _ => None,
+        }
+    }
+
+    /// A player's connection breaks. The player knows at once; the server hears of it in time.
+    pub(super) fn hang_up(&mut self, setup: &Setup, player: usize, scratch: &mut Scratch) -> bool {
+        let Some(conn) = self.conn_of(player).filter(|_| player < setup.players()) else { return false };
+        self.faults.hang_up -= 1;
+        note(scratch, player, "loses its connection");
+        let net = self.net.edit();
+        let to_player = |packet: &Shared<Packet>| {
+            let packet = packet.get();
+            usize::from(packet.to) == player && packet.lane == lane(conn)
+        };
+        net.packets.retain(|packet| !to_player(packet));
+        let server = net.room_of(conn).map_or(setup.login(), usize::from);
+        net.close(conn);
+        self.post(setup, player, server, lane(conn), None, Body::Closed(conn), scratch);
+        scratch.queue.push_back((player, Event::Lost(conn)));
+        true
+    }
+
+    /// A RoomServer's process is stopped.
+    pub(super) fn pause(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
+        if !setup.rooms().contains(&room) || !self.hosts[room].get().runs() {
+            return false;
+        }
+        self.faults.pause_room -= 1;
+        self.hosts[room].edit().paused = true;
+        note(scratch, room, "is stopped");
+        true
+    }
+
+    /// It goes on: first the timers that ran out meanwhile, then what came meanwhile.
+    pub(super) fn wake(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
+        if !setup.rooms().contains(&room) || !self.hosts[room].get().paused {
+            return false;
+        }
+        note(scratch, room, "goes on");
+        let host = self.hosts[room].edit();
+        host.paused = false;
+        let overdue = std::mem::take(&mut host.overdue);
+        let missed = std::mem::take(&mut host.missed);
+        let is_due = |timer: &Timer| matches!(timer, Timer::LeaseEnd(number) if *number <= overdue);
+        let due: Vec<Timer> = host.timers.iter().filter(|timer| is_due(timer)).copied().collect();
+        if setup.settings.policy.timers_first {
+            for timer in due {
+                setup.meet(Goal::WokenServerFenced);
+                scratch.goals |= 1 << Goal::WokenServerFenced as u32;
+                self.run_out(setup, room, timer, scratch);
+            }
+            // They fire before anything else that waits is looked at.
+            self.run(setup, scratch);
+        }
+        if let HostRole::Room(server) = &self.hosts[room].get().role {
+            let id = server.id();
+            let broken = self.ledger.edit().wake(id);
+            self.judge(setup, Judgement { broken, ..Judgement::default() }, false);
+        }
+        scratch.queue.extend(missed.into_iter().map(|event| (room, event)));
+        true
+    }
+
+    /// The end of a lease at the cache, or of its grace, outlasts stopped servers: their own timers are overdue, and
+    /// what they hold is nobody's until they wake up.
+    pub(super) fn outlast(&mut self, setup: &Setup, timer: &Timer) {
+        let ended = |server: ServerId, world: &Self| match timer {
+            Timer::ServerLease(ended) if *ended == server => match &world.hosts[setup.cache()].get().role {
+                HostRole::Cache(cache) => cache.lease(server),
+                _ => None,
+            },
+            Timer::Grace => {
+                world.lost_leases.iter().find(|(lost, _)| *lost == server).map(|(_, number)| *number)
+            }
+            _ => None,
+        };
+        for room in setup.rooms() {
+            let host = self.hosts[room].get();
+            let HostRole::Room(server) = &host.role else { continue };
+            let id = server.id();
+            if !host.paused {
+                continue;
+            }
+            if let Some(number) = ended(id, self) {
+                let host = self.hosts[room].edit();
+                host.overdue = host.overdue.max(number);
+                self.ledger.edit().suspend(id);
+            }
+        }
+    }
+
+    /// A clock jumps beyond its bound: a timer runs out although the order of clocks forbids it.
+    pub(super) fn jump(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        kind: TimerKind,
+        nth: u8,
+        scratch: &mut Scratch,
+    ) -> bool {
+        let Some(host) = self.hosts.get(node) else { return false };
+        let same = |timer: &&Timer| TimerKind::of(timer) == kind;
+        let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
+            return false;
+        };
+        if !host.get().runs() || self.may_fire(setup, host.get(), &timer, nth) {
+            return false;
+        }
+        self.faults.clock_jump -= 1;
+        note(scratch, node, "has a clock that jumps");
+        self.run_out(setup, node, timer, scratch);
+        true
+    }
+
+    /// A connection is gone: what was counted against it is forgotten.
+    pub(super) fn forget(&mut self, conn: ConnId) {
+        let ledger = self.ledger.get();
+        if ledger.refusals.contains_key(&conn) || ledger.asked.contains_key(&conn) {
+            self.ledger.edit().closed(conn);
+        }
+    }
+}
