@@ -396,10 +396,8 @@ fn record(
     origin: &Origin,
 ) -> Result<Option<Recording>, StartError> {
     let Some(dir) = &config.record else { return Ok(None) };
-    let store = config.runs(Part::Accounts).then(|| match config.database.as_str() {
-        ":memory:" => StoreKind::InMemory,
-        _ => StoreKind::Durable,
-    });
+    let kind = if config.database == ":memory:" { StoreKind::InMemory } else { StoreKind::Durable };
+    let store = config.runs(Part::Accounts).then_some(kind);
     let start = || {
         let aliases = if config.has_links() { Aliases::of_deployment(key) } else { Aliases::of_this_life() }?;
         Recording::start(dir, config.record_max_bytes, aliases, settings, origin, store)

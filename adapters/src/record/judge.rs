@@ -215,7 +215,7 @@ impl Judge {
             match heads[life].take() {
                 Some(noted) => self.hear(life, clocks[life], time, &noted),
                 None if self.lives[life].header.store == Some(StoreKind::InMemory) && begun => {
-                    self.start_over()
+                    self.start_over();
                 }
                 None => {}
             }
