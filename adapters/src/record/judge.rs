@@ -467,3 +467,45 @@ impl Skew {
         sure
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ANN: Option<AccountId> = Some(AccountId(1));
+
+    fn suspect(property: Property) -> Vec<(Property, Violation)> {
+        let violation = Violation { file: PathBuf::new(), index: 0, seconds: 0.0, fact: String::new() };
+        vec![(property, violation)]
+    }
+
+    /// A fact of one machine at 100, and one of another that breaks something at `time`: how often it counts.
+    fn counts(most: Time, time: Time, other: usize, account: u64, property: Property) -> (usize, u64) {
+        let mut skew = Skew { most, ..Skew::default() };
+        let mut confirmed = 0;
+        // In the order of their times, whichever that is.
+        let mut facts =
+            [(100, 0, ANN, Vec::new()), (time, other, Some(AccountId(account)), suspect(property))];
+        facts.sort_by_key(|fact| fact.0);
+        for (time, clock, account, suspects) in facts {
+            confirmed += skew.pass(time).len();
+            confirmed += skew.hear(clock, time, account, suspects).len();
+        }
+        (confirmed + skew.pass(Time::MAX).len(), skew.unordered)
+    }
+
+    #[test]
+    fn only_what_another_clock_could_have_put_in_order_does_not_count() {
+        let double = Property::SingleLiveSession;
+        for near in [95, 105, 110] {
+            assert_eq!(counts(10, near, 1, 1, double), (0, 1), "{near}");
+            assert_eq!(counts(10, near, 0, 1, double), (1, 0), "the same clock");
+            assert_eq!(counts(10, near, 1, 2, double), (1, 0), "another account");
+            assert_eq!(counts(0, near, 1, 1, double), (1, 0), "clocks that are one");
+            assert_eq!(counts(10, near, 1, 1, Property::RoomTokenSingleUse), (1, 0), "in any order");
+        }
+        for far in [80, 120] {
+            assert_eq!(counts(10, far, 1, 1, double), (1, 0), "{far}");
+        }
+    }
+}
