@@ -17,7 +17,7 @@ A recording may end with its process: killed is not tampered with. What is live 
 Exit code: 0 if everything is consistent, 1 if a role does something else than was recorded, a property is
 violated or a file is not as it was written, 2 if there is no recording.";
 
-/// Check recordings: the same roles must do the same again, and the properties must have held
+/// Check recordings of servers: the same roles, the same effects
 #[derive(clap::Args, Clone, Debug)]
 #[command(
     long_about = "Check what `serve --record` has recorded. Every event goes through the very same roles again, and \
