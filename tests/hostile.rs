@@ -87,7 +87,7 @@ impl Noise {
 #[tokio::test]
 async fn slow_headers_are_cut_off() {
     let _alone = ALONE.lock().await;
-    let running = start(Config { http_idle_secs: 1, ..Config::local() }).await;
+    let running = start(Config { http_idle: Duration::from_secs(1), ..Config::local() }).await;
     let to = login_addr(&running);
     let mut slow = Vec::new();
     for _ in 0..50 {

@@ -133,7 +133,7 @@ fn compare(example: &Example, output: &str) {
 fn is_steady(args: &[String]) -> bool {
     let has = |word: &str| args.iter().any(|arg| arg == word);
     match args.first().map(String::as_str) {
-        Some("vectors" | "replay") => true,
+        Some("vectors" | "replay" | "scenario") => true,
         // Under another policy a role's own invariant may break first, which only builds with assertions notice.
         Some("check") if has("--policy") => false,
         Some("check") => has("--scenario") || has("--flaw") || has("--list-flaws") || has("--list-scenarios"),
@@ -149,7 +149,7 @@ fn what_can_be_repeated_comes_out_the_same() {
     fs::copy(root().join("tests/vectors/mope.json"), dir.join("tests/vectors/mope.json"))
         .expect("the vectors are there");
     let steady: Vec<Example> = examples().into_iter().filter(|it| is_steady(&it.args)).collect();
-    for subcommand in ["check", "replay", "vectors"] {
+    for subcommand in ["check", "replay", "scenario", "vectors"] {
         assert!(steady.iter().any(|it| it.args[0] == subcommand), "no example of {subcommand} is repeated");
     }
     // In the order of the page: a replay reads what a check before it wrote.

@@ -6,6 +6,7 @@ use gatepass_core::{
     limits::{Capacity, Times},
     policy::Policy,
 };
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
 use serde::{Deserialize, Serialize};
 
 use crate::{gate::GateLimits, store::HashCost};
@@ -143,8 +144,9 @@ pub struct Config {
     pub max_connections_per_address: Option<u32>,
     /// HTTP requests, and new room connections, per second from one address; none: 50, but no limit on loopback.
     pub rate_per_address: Option<u32>,
-    /// Seconds an HTTP connection may take to send a request, or be idle.
-    pub http_idle_secs: u64,
+    /// How long an HTTP connection may take to send a request, or be idle.
+    #[serde(with = "human")]
+    pub http_idle: Duration,
     /// How long things last.
     pub times: Times,
     /// How much fits.
@@ -184,7 +186,7 @@ impl Default for Config {
             max_connections: 12_000,
             max_connections_per_address: None,
             rate_per_address: None,
-            http_idle_secs: 30,
+            http_idle: Duration::from_secs(30),
             times: Times::default(),
             capacity: Capacity::default(),
             record: None,
@@ -305,8 +307,8 @@ impl Config {
         if self.shared_key.is_empty() {
             return Err("shared_key is empty: nobody could register".into());
         }
-        if self.http_idle() <= Duration::ZERO {
-            return Err("http_idle_secs must be positive".into());
+        if self.http_idle.is_zero() {
+            return Err("http_idle must be longer than nothing".into());
         }
         Ok(())
     }
@@ -316,10 +318,6 @@ impl Config {
         let asks =
             [Part::Cache, Part::Accounts, Part::Center].iter().any(|part| self.service(*part).is_some());
         asks || self.center.is_some() || self.center_listen.is_some() || self.service_listen.is_some()
-    }
-
-    pub(crate) const fn http_idle(&self) -> Duration {
-        Duration::from_secs(self.http_idle_secs)
     }
 }
 

@@ -1,6 +1,14 @@
 //! A whole server in one value: [`Server::start`] and [`Running::shutdown`].
 
-use std::{fmt, io, net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    fs::{File, TryLockError},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use gatepass_core::{
     ids::{Generation, ServerId},
@@ -29,7 +37,7 @@ use crate::{
     record::{Aliases, Recording, StoreKind, Witnessed},
     service::{self, Services},
     shell::{Outside, Shell},
-    store::SqliteAccounts,
+    store::{SqliteAccounts, StoreError},
     tcp, udp,
 };
 
@@ -122,6 +130,9 @@ pub struct Running {
     drain: Duration,
     has_room: bool,
     recording: Option<Recording>,
+    services: Vec<Arc<service::Client>>,
+    /// Held as long as the cache of this process may answer.
+    _lock: Option<File>,
 }
 
 impl Server {
@@ -144,6 +155,7 @@ impl Server {
         let addresses = listeners.addresses;
         let policy = config.policy().map_err(StartError::Config)?;
         let settings = Settings { policy, times: config.times.clone(), capacity: config.capacity.clone() };
+        let lock = lock_database(&config)?;
         let store = open_store(&config)?;
         let mut entropy = OsEntropy::new();
         let origin = origin(&config, store.as_deref(), addresses.room, &mut entropy)?;
@@ -189,6 +201,8 @@ impl Server {
             drain: config.times.drain,
             has_room: config.runs(Part::Room),
             recording,
+            services: clients.clone(),
+            _lock: lock,
         };
         running.spawn(&config, listeners, clients, &key, stopped);
         Ok(running)
@@ -224,7 +238,7 @@ impl Running {
             let gate = Gate::new(limits);
             admin.http = Some(Arc::clone(&gate));
             self.gates.push(Arc::clone(&gate));
-            let times = HttpTimes { head: config.http_idle(), request: config.times.request + REPLY_SLACK };
+            let times = HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK };
             tasks.spawn(http::serve(listener, gate, Arc::clone(shell), times, stopped));
         }
         if let Some(listener) = listeners.room {
@@ -275,6 +289,13 @@ impl Running {
                 sleep(Duration::from_millis(5)).await;
             }
         };
+        // What this server released, or resigned, others wait for.
+        let telling = async {
+            for service in &self.services {
+                service.close().await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, telling).await;
         // Players who stay connected without a session get no more than their last words.
         let _ = timeout(if self.has_room { LINGER + LAST_WORDS } else { LAST_WORDS }, closing).await;
         self.tasks.shutdown().await;
@@ -348,6 +369,25 @@ async fn listen_both(addr: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
     Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
+/// One cache for each database: two would grant every account twice. The lock ends with the process, however it
+/// ends.
+fn lock_database(config: &Config) -> Result<Option<File>, StartError> {
+    if !config.runs(Part::Cache) || config.database == ":memory:" {
+        return Ok(None);
+    }
+    let path = format!("{}.lock", config.database);
+    let failed = |error| StartError::Store(format!("{path}: {error}"));
+    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StartError::Store(format!(
+            "another process runs a cache on {} and holds {path}: end it first, or name another file with --database",
+            config.database
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 fn open_store(config: &Config) -> Result<Option<Arc<SqliteAccounts>>, StartError> {
     if !config.runs(Part::Accounts) {
         return Ok(None);
@@ -374,9 +414,10 @@ fn origin(
 ) -> Result<Origin, StartError> {
     let cache = match store {
         Some(store) if config.runs(Part::Cache) => {
-            let generation = store.next_generation().map_err(|error| StartError::Store(error.to_string()))?;
+            let failed = |error: StoreError| StartError::Store(error.to_string());
             // Only servers of other processes can have outlived the cache's memory.
-            let grace = config.service_listen.is_some() && generation > 1;
+            let grace = config.service_listen.is_some() && store.has_generations().map_err(failed)?;
+            let generation = store.next_generation().map_err(failed)?;
             Some((Generation(generation), grace))
         }
         _ => None,

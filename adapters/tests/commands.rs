@@ -112,7 +112,21 @@ fn a_bound_is_3() {
 fn a_mistake_is_2_and_explained() {
     let dir = place("mistakes");
     fs::write(dir.join("odd.toml"), "name = \"odd\"\nplayers = 3\n").expect("tests may write there");
-    let cases: [(&[&str], &str); 7] = [
+    fs::write(dir.join("rule.toml"), "[rules]\none_sesion = true\n[[players]]\naccount = \"ann\"\n")
+        .expect("tests may write there");
+    fs::write(dir.join("times.toml"), "[times]\nlease = \"soon\"\n").expect("tests may write there");
+    let cases: [(&[&str], &str); 15] = [
+        (&["serve", "--config", "times.toml"], "times.toml: line 2, column 9: "),
+        (&["serve", "--drain", "20"], "--drain <TIME>"),
+        (
+            &["check", "--scenario", "rule.toml"],
+            "rule.toml: line 2, column 1: there is no rule \"one_sesion\"",
+        ),
+        (&["check", "--compare", "strict"], "--compare"),
+        (&["check", "--compare", "strict", "mopey"], "did you mean mope?"),
+        (&["check", "--compare", "strict", "odd.toml"], "odd.toml: line 1, column 1: unknown field"),
+        (&["scenario", "show", "lost-kik"], "did you mean lost-kick?"),
+        (&["serve", "--config", "rule.toml"], "rule.toml: line 3, column 3: unknown field"),
         (&["check", "--scenario", "lost-kik"], "did you mean lost-kick?"),
         (&["check", "--flaw", "empty-kee"], "did you mean empty-key?"),
         (&["check", "--policy", "strickt"], "strict and mope"),
@@ -126,6 +140,91 @@ fn a_mistake_is_2_and_explained() {
         assert_eq!(ran.code, Some(2), "{args:?} {}{}", ran.out, ran.err);
         assert!(ran.err.contains(expected) && ran.out.is_empty(), "{args:?} {}{}", ran.out, ran.err);
     }
+}
+
+#[test]
+fn a_scenario_begins_from_a_template() {
+    let dir = place("template");
+    let ran = gatepass(&dir, &["scenario", "new", "my idea.toml"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.out.contains("gatepass check --scenario 'my idea.toml'"), "{}", ran.out);
+    let ran = gatepass(&dir, &["check", "--scenario", "my idea.toml"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+
+    fs::write(dir.join("my idea.toml"), "mine").expect("tests may write there");
+    let ran = gatepass(&dir, &["scenario", "new", "my idea.toml"]);
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("--force"), "{}", ran.err);
+    assert_eq!(fs::read_to_string(dir.join("my idea.toml")).ok().as_deref(), Some("mine"));
+    let ran = gatepass(&dir, &["scenario", "new", "my idea.toml", "--force"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    let printed = gatepass(&dir, &["scenario", "new"]).out;
+    let written = fs::read_to_string(dir.join("my idea.toml")).expect("it is there");
+    assert_eq!(printed.replace("THIS-FILE.toml", "'my idea.toml'"), written);
+
+    let shown = gatepass(&dir, &["scenario", "show", "tokens"]);
+    fs::write(dir.join("tokens.toml"), shown.out).expect("tests may write there");
+    let bounded = gatepass(&dir, &["check", "--scenario", "tokens.toml", "--max-states", "50"]);
+    assert_eq!(bounded.code, Some(3), "{}{}", bounded.out, bounded.err);
+}
+
+#[test]
+fn a_check_is_also_a_page_and_a_trace() {
+    let dir = small("page");
+    let check = ["check", "--scenario", "small.toml", "--flaw", "any-password"];
+    let ran = gatepass(&dir, &[&check[..], &["--html", "all.html", "--itf", "run.itf.json"]].concat());
+    assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+    let page = fs::read_to_string(dir.join("all.html")).expect("it is there");
+    assert!(
+        page.starts_with("<!doctype html>") && page.contains("<svg") && page.contains("gatepass replay ")
+    );
+    let read = |name: &str| -> serde_json::Value {
+        let text = fs::read_to_string(dir.join(name)).expect("it is there");
+        serde_json::from_str(&text).expect("it is JSON")
+    };
+    let trace = read("run.itf.json");
+    assert_eq!(trace["#meta"]["format"], "ITF");
+
+    // The same run by its file.
+    let file = "gatepass-out/small-world----authentic.replay.toml";
+    let again = gatepass(&dir, &["replay", file, "--itf", "again.itf.json", "--json"]);
+    assert_eq!(again.code, Some(1), "{}{}", again.out, again.err);
+    assert_eq!(read("again.itf.json"), trace);
+    let told: serde_json::Value = serde_json::from_str(&again.out).expect("it is JSON and nothing else");
+    let steps = told["steps"].as_array().map_or(0, Vec::len);
+    assert_eq!(trace["states"].as_array().map(Vec::len), Some(steps + 1));
+
+    // Nothing is violated: nothing to write, and that is said.
+    let ran = gatepass(&dir, &["check", "--scenario", "small.toml", "--itf", "none.itf.json"]);
+    assert_eq!(ran.code, Some(0), "{}{}", ran.out, ran.err);
+    assert!(ran.err.contains("nothing is violated") && !dir.join("none.itf.json").exists(), "{}", ran.err);
+    let ran = gatepass(&dir, &["check", "--scenario", "small.toml", "--html", "no/such/place.html"]);
+    assert_eq!(ran.code, Some(2), "{}{}", ran.out, ran.err);
+}
+
+#[test]
+fn two_sets_of_rules_are_compared() {
+    let dir = small("compare");
+    fs::write(dir.join("rules.toml"), "[rules]\npassword_checked = false\n").expect("tests may write there");
+    let compare = |a: &str, b: &str, more: &[&str]| {
+        let args = [&["check", "--scenario", "small.toml", "--compare", a, b][..], more].concat();
+        gatepass(&dir, &args)
+    };
+    let same = compare("strict", "kick-by-account", &[]);
+    assert_eq!(same.code, Some(0), "{}{}", same.out, same.err);
+    assert!(same.out.contains("kick_names_login  true → false"), "{}", same.out);
+    for guessed in ["any-password", "rules.toml"] {
+        let ran = compare("strict", guessed, &[]);
+        assert_eq!(ran.code, Some(1), "{}{}", ran.out, ran.err);
+        assert!(ran.out.contains("  authentic  holds → VIOLATED in "), "{}", ran.out);
+    }
+    let ran = compare("any-password", "strict", &["--json"]);
+    let json: serde_json::Value = serde_json::from_str(&ran.out).expect("it is JSON and nothing else");
+    assert_eq!((ran.code, &json["changed"]), (Some(1), &true.into()));
+    assert_eq!(json["rules"][0]["rule"], "password_checked");
+    assert_eq!(json["scenarios"][0]["changes"][0]["b"]["verdict"], "holds");
+    let ran = compare("strict", "kick-by-account", &["--max-states", "1"]);
+    assert_eq!(ran.code, Some(3), "{}{}", ran.out, ran.err);
 }
 
 #[test]

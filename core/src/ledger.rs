@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{AccountId, ConnId, RoomId, RoomKey, Seq, ServerId, SessionKey},
+    limits::LeaseTerms,
     message::Place,
     refusal::Refusal,
     text::Name,
@@ -115,6 +116,13 @@ pub enum Fact {
     Fenced {
         /// Which.
         server: ServerId,
+    },
+    /// The lease of a server is not renewed, since it and the cache do not agree on how long it lasts.
+    OtherTerms {
+        /// The server.
+        server: ServerId,
+        /// What the other one of them says.
+        theirs: LeaseTerms,
     },
     /// A login or room request was refused.
     RequestRefused {

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
 use serde::{Deserialize, Serialize};
 
 /// Longest password in bytes. Longer ones cost hashing time and are refused.
@@ -32,49 +33,77 @@ pub const SEATS_MAX: usize = 1_000_000;
 pub const EFFECTS_MAX: usize = 40;
 /// Connections of one account that one kick can close: the live one, and the ones that wait.
 pub const KICKED_MAX: usize = 6;
+/// Accounts reasserted with one question after a cache loss.
+pub const REASSERT_MAX: usize = 16;
 
 // For every connection it closes, a kick tells, closes, reports the room, and disarms two timers or disarms one
 // and notes the end; then it releases, confirms, and may note that a draining server is empty and resigns.
 const _: () = assert!(KICKED_MAX * 5 + 6 <= EFFECTS_MAX, "one kick fits into one step");
 // A new link registers, reports its load and announces a batch of rooms.
 const _: () = assert!(ANNOUNCE_MAX + 4 <= EFFECTS_MAX, "one announcement fits into one step");
+// An answer about reasserted accounts releases those that were left meanwhile; then come the next, or the lease.
+const _: () = assert!(REASSERT_MAX + 4 <= EFFECTS_MAX, "one answer fits into one step");
 // Every connection may hold a place in a room of its own only up to the number of rooms.
 const _: () = assert!(ROOMS_MAX <= CONNECTIONS_MAX, "a room without a connection is no room");
 
+/// How long a lease lasts. Cache and server must agree on it, or one would end it too late for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LeaseTerms {
+    /// The lease, as the cache counts it.
+    pub lease: Duration,
+    /// By how much the server counts it shorter.
+    pub margin: Duration,
+}
+
 /// How long things last. One value for all roles of a deployment: servers that disagree about the lease
-/// would break it.
+/// would break it. Files say them as people do: `"10s"`, `"250ms"`, `"1h 30m"`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Times {
     /// A session lives this long after login.
+    #[serde(with = "human")]
     pub session: Duration,
     /// A fresh room token can be redeemed this long.
+    #[serde(with = "human")]
     pub token: Duration,
     /// A spent or expired token is remembered this long, so that the refusal can say why.
+    #[serde(with = "human")]
     pub token_memory: Duration,
     /// A reserved seat is held this long without its player.
+    #[serde(with = "human")]
     pub seat: Duration,
     /// A RoomServer's lease in the cache.
+    #[serde(with = "human")]
     pub lease: Duration,
     /// A RoomServer counts its own lease as this much shorter: the bound on clock drift over one lease.
+    #[serde(with = "human")]
     pub lease_margin: Duration,
     /// A RoomServer renews its lease this often.
+    #[serde(with = "human")]
     pub renew: Duration,
     /// A connection must be verified within this time, whatever it waits for (30 s in the original).
+    #[serde(with = "human")]
     pub unverified: Duration,
     /// A verified connection that sends nothing for longer is closed (60 s in the original).
+    #[serde(with = "human")]
     pub idle: Duration,
     /// Between two tries of the same question.
+    #[serde(with = "human")]
     pub retry: Duration,
     /// A LoginServer answers an HTTP request within this time.
+    #[serde(with = "human")]
     pub request: Duration,
     /// The client waits this long for any one answer.
+    #[serde(with = "human")]
     pub reply: Duration,
     /// The client's heartbeat (30 s in the original).
+    #[serde(with = "human")]
     pub heartbeat: Duration,
     /// First pause after a failed login; doubles with every further failure.
+    #[serde(with = "human")]
     pub backoff: Duration,
     /// A draining RoomServer closes what is left after this time.
+    #[serde(with = "human")]
     pub drain: Duration,
 }
 
@@ -104,6 +133,12 @@ impl Default for Times {
 }
 
 impl Times {
+    /// How long a lease lasts by these times.
+    #[must_use]
+    pub const fn lease_terms(&self) -> LeaseTerms {
+        LeaseTerms { lease: self.lease, margin: self.lease_margin }
+    }
+
     /// Whether the times agree with each other; says which two do not.
     ///
     /// # Errors
@@ -184,6 +219,19 @@ mod tests {
     #[test]
     fn the_defaults_agree() {
         assert_eq!(Times::default().check(), Ok(()));
+    }
+
+    #[test]
+    fn times_are_written_as_people_say_them() {
+        let times = Times { backoff: Duration::from_millis(250), ..Times::default() };
+        let written = serde_json::to_value(&times).expect("times are data");
+        assert_eq!((&written["session"], &written["backoff"]), (&"12h".into(), &"250ms".into()));
+        assert_eq!(serde_json::from_value(written).ok(), Some(times));
+        for wrong in
+            ["{\"lease\": \"10\"}", "{\"lease\": 10}", "{\"lease\": \"-1s\"}", "{\"lease\": \"ten\"}"]
+        {
+            assert!(serde_json::from_str::<Times>(wrong).is_err(), "{wrong}");
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     ids::{AccountId, Addr, CallId, Generation, LinkId, RoomId, RoomKey, Seq, ServerId, SessionKey, Version},
+    limits::LeaseTerms,
     refusal::Refusal,
     text::{Device, Endpoint, Name, Nickname, Password},
 };
@@ -376,6 +377,8 @@ pub enum CacheAsk {
         server: ServerId,
         /// Counts its renewals.
         number: u32,
+        /// How long it takes the lease to last: it must be what the cache takes it for.
+        terms: LeaseTerms,
     },
     /// Claim again, after a cache loss, what the server holds.
     Reassert {
@@ -383,10 +386,8 @@ pub enum CacheAsk {
         server: ServerId,
         /// The generation it reasserts into.
         generation: Generation,
-        /// The account it holds.
-        account: AccountId,
-        /// The login it holds it for.
-        seq: Seq,
+        /// Accounts it holds, each with the login it holds it for; at most [`REASSERT_MAX`](crate::limits::REASSERT_MAX).
+        held: Box<[(AccountId, Seq)]>,
     },
     /// End a server's lease and all it owns: an orderly shutdown.
     Resign {
@@ -417,8 +418,6 @@ pub enum CacheAnswer {
     Session {
         /// Whose.
         account: AccountId,
-        /// Its unspent token and where it leads.
-        token: Option<(RoomKey, Place)>,
     },
     /// The token is issued (or was, for the same session, and is still unspent).
     Issued {
@@ -450,13 +449,10 @@ pub enum CacheAnswer {
         /// The cache's generation.
         generation: Generation,
     },
-    /// The account is still this server's.
-    Reasserted {
-        /// The account.
-        account: AccountId,
-        /// Its new version.
-        version: Version,
-    },
+    /// The lease is not renewed: the server's times are not those of the cache, which are these.
+    OtherTerms(LeaseTerms),
+    /// What became of each account: its new version if it is still this server's.
+    Reasserted(Box<[(AccountId, Option<Version>)]>),
     /// Refused.
     Refused(Refusal),
 }

@@ -1,7 +1,7 @@
 //! A [`Trace`] drawn: for the terminal, as Mermaid for documents, as SVG for everything else.
 //!
 //! All forms show the same chart: a lane for each node to which something happens, a row for each thing
-//! that happens, and at the end the property that the last step broke. Nothing here knows what a message means;
+//! that happens, a lost message crossed out, and the one that broke a property marked; at the end the property. Nothing here knows what a message means;
 //! labels are text from outside and are escaped for the form they go into.
 
 use serde::{Deserialize, Serialize};
@@ -58,6 +58,8 @@ struct Row {
     /// The number of the step, on the first row that the step has.
     step: Option<usize>,
     what: What,
+    /// This is what broke the property.
+    broke: bool,
 }
 
 enum What {
@@ -92,10 +94,13 @@ impl Chart {
         for (index, step) in trace.steps.iter().enumerate() {
             let mut number = Some(index + 1);
             if step.happenings.is_empty() {
-                rows.push(Row { step: number.take(), what: What::Aside { label: clean(&step.choice) } });
+                let what = What::Aside { label: clean(&step.choice) };
+                rows.push(Row { step: number.take(), what, broke: false });
             }
-            for happening in &step.happenings {
-                rows.push(Row { step: number.take(), what: lanes.place(happening) });
+            let broke_at = trace.broke_at.filter(|_| index + 1 == trace.steps.len());
+            for (at, happening) in step.happenings.iter().enumerate() {
+                let what = lanes.place(happening);
+                rows.push(Row { step: number.take(), what, broke: broke_at == Some(at) });
             }
         }
         let violation = trace
@@ -169,6 +174,22 @@ impl Lanes {
 fn clean(label: &str) -> String {
     let words: Vec<&str> = label.split_whitespace().collect();
     words.join(" ").chars().map(|c| if is_harmless(c) { c } else { char::REPLACEMENT_CHARACTER }).collect()
+}
+
+/// Text for SVG and HTML, in elements and in quoted attributes.
+pub(crate) fn escape(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&quot;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Control characters move a terminal's cursor, and so do those that turn the direction of writing; some others

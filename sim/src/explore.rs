@@ -8,7 +8,14 @@ use std::{
 
 use stateright::Model;
 
-use crate::{check::Worlds, setup::Setup};
+use crate::{
+    check::Worlds,
+    choice::Choice,
+    diagram::told,
+    setup::Setup,
+    trace::{Trace, TraceStep},
+    world::{Scratch, World},
+};
 
 /// Serves the explorer until the process ends. `ready` is called when nothing stands in the way.
 ///
@@ -20,4 +27,68 @@ pub fn serve(setup: Arc<Setup>, address: SocketAddr, ready: impl FnOnce()) -> io
     ready();
     Worlds::new(setup).checker().serve(address);
     Ok(())
+}
+
+/// A choice in words, as far as it says itself what it is about.
+pub(crate) fn action(setup: &Setup, choice: Choice) -> String {
+    let name = |node: u8| setup.names.get(usize::from(node)).map_or("nobody", String::as_str);
+    let about = match choice {
+        Choice::Begin(node)
+        | Choice::Crash(node)
+        | Choice::Restart(node)
+        | Choice::Cut(node)
+        | Choice::Link(node) => name(node).to_owned(),
+        Choice::Deliver(it) | Choice::Drop(it) | Choice::Duplicate(it) => {
+            format!("{} → {}", name(it.from), name(it.to))
+        }
+        Choice::Fire { node, .. } => name(node).to_owned(),
+        _ => return choice.to_string(),
+    };
+    format!("{choice} ({about})")
+}
+
+/// What comes of a choice, a line for each thing that happens.
+pub(crate) fn step(setup: &Setup, world: &World, choice: Choice) -> Option<String> {
+    let mut next = world.clone();
+    let mut scratch = Scratch::default();
+    scratch.log = Some(Vec::new());
+    if !next.apply(setup, choice, &mut scratch) {
+        return None;
+    }
+    let happenings = scratch.log.take().unwrap_or_default();
+    let lines = happenings.into_iter().map(|it| TraceStep { choice: String::new(), happenings: vec![it] });
+    let trace = Trace { nodes: setup.names.clone(), steps: lines.collect(), ..Trace::default() };
+    let mut told = told(&trace);
+    told.extend(next.broken().map(|broken| format!("✗ {} is violated: {}", broken.name(), broken.says())));
+    Some(told.join("\n"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn a_walk_is_told_in_words_and_drawn() {
+        let scenario = Scenario::named("takeover-remote").expect("it is shipped");
+        let worlds = Worlds::new(Arc::new(Setup::new(scenario).expect("it can be played")));
+        let world = worlds.init_states().remove(0);
+        let mut choices = Vec::new();
+        worlds.actions(&world, &mut choices);
+        let begin = choices[0];
+        assert_eq!(worlds.format_action(&begin), "begin 0 (player-1)");
+        let told = worlds.format_step(&world, begin).expect("it is possible");
+        assert!(told.starts_with("player-1 → login: log in as ann\nlogin → accounts:"), "{told}");
+
+        let next = worlds.next_state(&world, begin).expect("it is possible");
+        choices.clear();
+        worlds.actions(&next, &mut choices);
+        let deliver = *choices.iter().find(|it| matches!(it, Choice::Deliver(_))).expect("it is under way");
+        assert_eq!(worlds.format_action(&deliver), "deliver 0>7 1002 (player-1 → room-1)");
+        // What is not possible has no outcome.
+        assert_eq!(worlds.format_step(&world, deliver), None);
+
+        let path = stateright::Path::from_actions(&worlds, world, [&begin, &deliver]).expect("a path");
+        assert!(worlds.as_svg(path).is_some_and(|svg| svg.starts_with("<svg") && svg.contains("MsgLogin")));
+    }
 }

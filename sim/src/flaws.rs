@@ -5,6 +5,8 @@ use gatepass_core::{
     properties::Property,
 };
 
+use crate::{scenario::Scenario, setup::Setup};
+
 /// A small deliberate defect, selectable only in a world.
 #[derive(Clone, Copy, Debug)]
 pub struct Flaw {
@@ -16,6 +18,8 @@ pub struct Flaw {
     pub breaks: Property,
     /// The shipped scenario in which it shows.
     pub scenario: &'static str,
+    /// Where products had this very defect, as project and number of the public report.
+    pub seen_in: &'static [&'static str],
     /// The rule it leaves out.
     pub apply: fn(&mut Policy),
 }
@@ -25,6 +29,18 @@ impl Flaw {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         FLAWS.iter().find(|flaw| flaw.name == name)
+    }
+
+    /// The scenario in which it shows, by strict without its rule, and with an eye on the property it breaks and no
+    /// other.
+    ///
+    /// # Panics
+    /// If it names a scenario that is not shipped: a test tries all of them.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        let mut scenario = Scenario::named(self.scenario).expect("flaws name shipped scenarios");
+        scenario.watch = vec![self.breaks];
+        Setup::with_policy(scenario, self.policy())
     }
 
     /// Strict without its rule.
@@ -43,6 +59,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "the newcomer is admitted while another server still holds the account",
         breaks: Property::SingleLiveSession,
         scenario: "takeover-remote",
+        seen_in: &["topfreegames/pitaya#251", "processone/ejabberd#2712"],
         apply: |policy| policy.handover = Handover::AfterAdmission,
     },
     Flaw {
@@ -50,6 +67,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "admission looks for the old session in an earlier step than it admits in",
         breaks: Property::SingleLiveSession,
         scenario: "takeover-local",
+        seen_in: &["spring-projects/spring-security#3121"],
         apply: |policy| policy.local_takeover_atomic = false,
     },
     Flaw {
@@ -57,6 +75,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a confirmed kick is taken as permission, without asking the cache",
         breaks: Property::SingleLiveSession,
         scenario: "takeover-remote",
+        seen_in: &[],
         apply: |policy| policy.confirmation_is_hint = false,
     },
     Flaw {
@@ -64,6 +83,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a release frees the account, whatever version it names",
         breaks: Property::SingleLiveSession,
         scenario: "takeover-remote",
+        seen_in: &[],
         apply: |policy| policy.release_compares = false,
     },
     Flaw {
@@ -71,6 +91,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a grant admits although its server has released the account since",
         breaks: Property::NewestLoginWins,
         scenario: "takeover-remote",
+        seen_in: &["colyseus/colyseus#978"],
         apply: |policy| policy.late_grant_is_void = false,
     },
     Flaw {
@@ -78,6 +99,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "the cache gives accounts away while their server still believes in its lease",
         breaks: Property::SingleLiveSession,
         scenario: "lease-end",
+        seen_in: &[],
         apply: |policy| policy.lease_ends_first_at_server = false,
     },
     Flaw {
@@ -85,6 +107,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a cache that lost its memory grants at once",
         breaks: Property::SingleLiveSession,
         scenario: "cache-loss",
+        seen_in: &[],
         apply: |policy| policy.grace_after_loss = false,
     },
     Flaw {
@@ -92,6 +115,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "grants of a generation that is lost still count",
         breaks: Property::SingleLiveSession,
         scenario: "cache-loss",
+        seen_in: &[],
         apply: |policy| policy.generation_checked = false,
     },
     Flaw {
@@ -99,6 +123,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a spent token can be redeemed again",
         breaks: Property::RoomTokenSingleUse,
         scenario: "tokens",
+        seen_in: &["redis/redis#6460", "pinterest/snappass#456"],
         apply: |policy| policy.token_single_use = false,
     },
     Flaw {
@@ -106,6 +131,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a token is good at every server",
         breaks: Property::RoomTokenBound,
         scenario: "tokens",
+        seen_in: &[],
         apply: |policy| policy.token_bound_to_server = false,
     },
     Flaw {
@@ -113,6 +139,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "an expired token can be redeemed",
         breaks: Property::RoomTokenExpires,
         scenario: "expiry",
+        seen_in: &[],
         apply: |policy| policy.token_expires = false,
     },
     Flaw {
@@ -120,6 +147,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a token is issued on a session that was good when the request came",
         breaks: Property::SessionExpires,
         scenario: "expiry",
+        seen_in: &[],
         apply: |policy| policy.session_checked_at_issue = false,
     },
     Flaw {
@@ -127,6 +155,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "passwords are not compared",
         breaks: Property::Authentic,
         scenario: "strangers",
+        seen_in: &[],
         apply: |policy| policy.password_checked = false,
     },
     Flaw {
@@ -134,6 +163,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "the empty key logs in as somebody who is in a room",
         breaks: Property::Authentic,
         scenario: "strangers",
+        seen_in: &[],
         apply: |policy| {
             policy.empty_key_refused = false;
             policy.resume = gatepass_core::policy::Resume::Anyone;
@@ -144,6 +174,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a token is redeemed although a newer one was issued",
         breaks: Property::NewestLoginWins,
         scenario: "takeover-local",
+        seen_in: &[],
         apply: |policy| policy.newest_login_only = false,
     },
     Flaw {
@@ -151,6 +182,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "a kick closes whatever session the account has",
         breaks: Property::NewestLoginWins,
         scenario: "takeover-remote",
+        seen_in: &["topfreegames/pitaya#313"],
         apply: |policy| policy.kick_names_login = false,
     },
     Flaw {
@@ -158,6 +190,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "login sequences start again after a cache loss",
         breaks: Property::NewestLoginWins,
         scenario: "cache-loss",
+        seen_in: &[],
         apply: |policy| policy.generation_durable = false,
     },
     Flaw {
@@ -165,6 +198,7 @@ pub const FLAWS: &[Flaw] = &[
         about: "heartbeats are echoed before verification",
         breaks: Property::UnverifiedIsMute,
         scenario: "strangers",
+        seen_in: &[],
         apply: |policy| policy.unverified_is_mute = false,
     },
     Flaw {
@@ -172,6 +206,136 @@ pub const FLAWS: &[Flaw] = &[
         about: "rooms take whoever comes",
         breaks: Property::Capacity,
         scenario: "full-room",
+        seen_in: &["colyseus/colyseus#678"],
         apply: |policy| policy.capacity_enforced = false,
+    },
+    Flaw {
+        name: "check-then-claim",
+        about: "a redeem looks for the owner of the account in an earlier step than it claims in",
+        breaks: Property::SingleLiveSession,
+        scenario: "takeover-remote",
+        seen_in: &["spring-projects/spring-security#12867", "esl/MongooseIM#849"],
+        apply: |policy| policy.redeem_claims = false,
+    },
+    Flaw {
+        name: "wakes-into-old-lease",
+        about: "a process that was stopped goes on before it notices that its lease has ended",
+        breaks: Property::SingleLiveSession,
+        scenario: "stopped-owner",
+        seen_in: &["colyseus/colyseus#978"],
+        apply: |policy| policy.timers_first = false,
+    },
+    Flaw {
+        name: "no-call-ids",
+        about: "any answer counts for the question that is open, and a late grant is not void",
+        breaks: Property::RoomTokenSingleUse,
+        scenario: "repeated-answers",
+        seen_in: &["foxglove/foxglove-sdk#1194"],
+        apply: |policy| {
+            policy.calls_matched = false;
+            policy.late_grant_is_void = false;
+        },
+    },
+    Flaw {
+        name: "restart-keeps-id",
+        about: "a RoomServer that starts again has the id of its former life",
+        breaks: Property::RoomTokenBound,
+        scenario: "restart-room",
+        seen_in: &["ValveSoftware/Source-1-Games#7758"],
+        apply: |policy| policy.life_names_server = false,
+    },
+    Flaw {
+        name: "expired-token-revived",
+        about: "an expired token is good again once its session asks for a room",
+        breaks: Property::RoomTokenExpires,
+        scenario: "attacker",
+        seen_in: &[],
+        apply: |policy| policy.expiry_is_final = false,
+    },
+    Flaw {
+        name: "old-cookie-survives",
+        about: "a newer login leaves the older session as good as before",
+        breaks: Property::SessionExpires,
+        scenario: "attacker",
+        seen_in: &["heroiclabs/nakama#1014"],
+        apply: |policy| policy.one_session = false,
+    },
+    Flaw {
+        name: "lookup-failure-authenticates",
+        about: "a login whose lookup failed leaves its identity on the connection, for any key",
+        breaks: Property::Authentic,
+        scenario: "database",
+        seen_in: &["socketio/socket.io#5491"],
+        apply: |policy| {
+            policy.refusal_closes = false;
+            policy.refusal_forgets = false;
+        },
+    },
+    Flaw {
+        name: "stale-leave",
+        about: "the late end of an old session takes the new one out of its room",
+        breaks: Property::NewestLoginWins,
+        scenario: "takeover-local",
+        seen_in: &["topfreegames/pitaya#251", "foxglove/foxglove-sdk#1196"],
+        apply: |policy| policy.leave_names_connection = false,
+    },
+    Flaw {
+        name: "game-before-login",
+        about: "frames of unverified connections reach the game",
+        breaks: Property::UnverifiedIsMute,
+        scenario: "attacker",
+        seen_in: &[],
+        apply: |policy| policy.game_after_login = false,
+    },
+    Flaw {
+        name: "seats-not-counted",
+        about: "places that are reserved are promised again",
+        breaks: Property::Capacity,
+        scenario: "full-room",
+        seen_in: &["colyseus/colyseus#726", "agones-dev/agones#1239"],
+        apply: |policy| policy.seats_counted = false,
+    },
+    Flaw {
+        name: "reply-to-newest",
+        about: "an answer goes to whoever asked last",
+        breaks: Property::NoSecretLeaks,
+        scenario: "login",
+        seen_in: &[],
+        apply: |policy| policy.replies_matched = false,
+    },
+    Flaw {
+        name: "unknown-account-told",
+        about: "a refusal says that there is no such account",
+        breaks: Property::NoSecretLeaks,
+        scenario: "strangers",
+        seen_in: &[],
+        apply: |policy| policy.refusals_alike = false,
+    },
+    Flaw {
+        name: "endless-attempts",
+        about: "a refused login leaves the connection open for the next try",
+        breaks: Property::Bounded,
+        scenario: "attacker",
+        seen_in: &[],
+        apply: |policy| policy.refusal_closes = false,
+    },
+    Flaw {
+        name: "token-pile",
+        about: "every request of a session brings another good token",
+        breaks: Property::Bounded,
+        scenario: "attacker",
+        seen_in: &["supabase/auth#466"],
+        apply: |policy| {
+            policy.token_reissued = false;
+            policy.newest_login_only = false;
+        },
+    },
+    Flaw {
+        name: "endless-connections",
+        about: "a RoomServer takes more connections than it was sized for",
+        breaks: Property::Bounded,
+        scenario: "attacker",
+        seen_in: &[],
+        apply: |policy| policy.connections_bounded = false,
     },
 ];

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     choice::{Choice, NotAChoice},
-    scenario::{Scenario, ScenarioError},
+    misread::Misread,
+    scenario::{Scenario, ScenarioError, rules_of},
     setup::Setup,
     trace::{Happening, Trace, TraceStep},
     world::{Broken, Scratch, World},
@@ -29,7 +30,7 @@ pub struct Replay {
 #[derive(Clone, Debug, PartialEq)]
 pub enum ReplayError {
     /// It is not a replay file.
-    Toml(String),
+    Toml(Misread),
     /// Its scenario cannot be played.
     Scenario(ScenarioError),
     /// A line is no choice.
@@ -63,9 +64,8 @@ impl Replay {
         // The policy that ran, whatever it was made from: a flaw must replay without its name.
         if let Ok(profile) = scenario.policy()
             && profile != setup.settings.policy
-            && let (Ok(base), Ok(ran)) =
-                (toml::Table::try_from(profile), toml::Table::try_from(setup.settings.policy))
         {
+            let (base, ran) = (rules_of(&profile), rules_of(&setup.settings.policy));
             scenario.rules.extend(ran.into_iter().filter(|(rule, value)| base.get(rule) != Some(value)));
         }
         Self { violates, choices, scenario }
@@ -82,7 +82,7 @@ impl Replay {
     /// # Errors
     /// If it is not a replay file.
     pub fn from_toml(text: &str) -> Result<Self, ReplayError> {
-        toml::from_str(text).map_err(|error| ReplayError::Toml(error.to_string()))
+        toml::from_str(text).map_err(|error| ReplayError::Toml(Misread::new(text, &error)))
     }
 
     /// Its scenario made ready, and its choices.
@@ -136,6 +136,11 @@ fn follow(setup: &Setup, choices: &[Choice]) -> (Trace, usize) {
         trace.steps.push(TraceStep { choice: choice.to_string(), happenings });
     }
     trace.violation = world.broken().map(|broken| (broken.name().to_owned(), broken.says().to_owned()));
+    if trace.violation.is_some() {
+        // What no fact broke, the last step did as a whole.
+        let last = trace.steps.last().map(|step| step.happenings.len().saturating_sub(1));
+        trace.broke_at = scratch.broke_at.or(last);
+    }
     (trace, done)
 }
 

@@ -8,11 +8,15 @@ use std::{fmt::Write, time::Duration};
 use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
 
-use crate::check;
+use crate::{check, flaws::Flaw, world::Broken};
 
+pub mod compare;
+pub mod html;
+pub mod matrix;
 mod run;
 mod seeds;
 
+pub use crate::check::Ended;
 pub use run::RunReport;
 pub use seeds::{Failure, Reached, SeedsReport};
 
@@ -75,34 +79,6 @@ impl Verdict {
     }
 }
 
-/// Why a check ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Ended {
-    /// There was no state left to visit.
-    Exhausted,
-    /// A property was violated.
-    Violated,
-    /// As many states as allowed were visited.
-    StateBound,
-    /// As much memory as allowed was used.
-    MemoryBound,
-    /// As much time as allowed had passed.
-    TimeBound,
-}
-
-impl From<check::Ended> for Ended {
-    fn from(ended: check::Ended) -> Self {
-        match ended {
-            check::Ended::Exhausted => Self::Exhausted,
-            check::Ended::Violated => Self::Violated,
-            check::Ended::StateBound => Self::StateBound,
-            check::Ended::MemoryBound => Self::MemoryBound,
-            check::Ended::TimeBound => Self::TimeBound,
-        }
-    }
-}
-
 /// What became of something that must always be true.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Always {
@@ -110,6 +86,8 @@ pub struct Always {
     pub property: String,
     /// What became of it.
     pub verdict: AlwaysVerdict,
+    /// If it is violated: choices on the shortest way there that was found.
+    pub steps: Option<u64>,
 }
 
 /// What can become of something that must always be true.
@@ -118,6 +96,8 @@ pub struct Always {
 pub enum AlwaysVerdict {
     /// True in every state.
     Holds,
+    /// True in every state, because nothing came of what it speaks of.
+    Vacuous,
     /// Not true in some state.
     Violated,
     /// True in the states visited; there are more.
@@ -128,6 +108,7 @@ impl From<check::Verdict> for AlwaysVerdict {
     fn from(verdict: check::Verdict) -> Self {
         match verdict {
             check::Verdict::Holds => Self::Holds,
+            check::Verdict::Vacuous => Self::Vacuous,
             check::Verdict::Violated => Self::Violated,
             check::Verdict::NotViolatedWithinBounds => Self::NotViolatedWithinBounds,
         }
@@ -163,19 +144,22 @@ pub struct Violation {
 impl ScenarioReport {
     /// What a check found; where to look at a violation is for the caller to add.
     #[must_use]
-    pub fn new(report: &check::Report, violation: Option<Violation>) -> Self {
+    pub fn new(report: &check::Report, flaw: Option<&Flaw>, violation: Option<Violation>) -> Self {
         let always = |(property, verdict): &(Property, check::Verdict)| Always {
             property: property.name().to_owned(),
             verdict: (*verdict).into(),
+            steps: (report.violations.iter())
+                .find(|violation| violation.broken == Broken::Property(*property))
+                .map(|violation| violation.choices.len() as u64),
         };
         let sometimes = |(goal, met): &(Goal, bool)| Sometimes { goal: goal.name().to_owned(), met: *met };
         let always: Vec<Always> = report.properties.iter().map(always).collect();
         let sometimes: Vec<Sometimes> = report.goals.iter().map(sometimes).collect();
-        let ended = report.ended.into();
+        let ended = report.ended;
         Self {
             scenario: report.scenario.clone(),
             policy: report.policy.clone(),
-            flaw: report.flaw.clone(),
+            flaw: flaw.map(|flaw| flaw.name.to_owned()),
             verdict: Self::judge(ended, &always, &sometimes),
             ended,
             states: report.states,
@@ -218,6 +202,7 @@ impl ScenarioReport {
         for (verdict, what) in [
             (AlwaysVerdict::Violated, "violated"),
             (AlwaysVerdict::Holds, "hold"),
+            (AlwaysVerdict::Vacuous, "hold, but nothing exercised them"),
             (AlwaysVerdict::NotViolatedWithinBounds, "not violated so far"),
         ] {
             let named = self.always.iter().filter(|always| always.verdict == verdict);

@@ -8,7 +8,7 @@ use gatepass_core::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{host::TimerKind, net::LinkKind};
+use crate::{host::TimerKind, misread::Misread, names::unknown, net::LinkKind};
 
 /// A scenario: everything that a world starts from. Read from TOML, or one of [`Scenario::shipped`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -106,6 +106,8 @@ pub struct Player {
     pub register: bool,
     /// He does not know its password.
     pub wrong_password: bool,
+    /// Nobody has made that account.
+    pub no_account: bool,
     /// Heartbeats he sends before he logs out; without it he stays.
     pub heartbeats: Option<u16>,
     /// How often he tries again.
@@ -171,40 +173,75 @@ pub const SERVERS_MAX: usize = 8;
 /// Why a scenario cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ScenarioError {
-    /// It is not TOML of the right form; the message names line and column.
-    Toml(String),
     /// There is no such profile.
     UnknownPolicy(String),
-    /// A rule is not one of the policy's, or has another type.
-    Rule(String),
+    /// A rule is not one of the policy's, or has another value.
+    Rule {
+        /// Its name.
+        rule: String,
+        /// What is wrong with it.
+        why: String,
+    },
     /// There is nobody, or too many.
-    Size(&'static str),
+    Size {
+        /// The key that says how many.
+        key: &'static str,
+        /// How many there may be.
+        why: &'static str,
+    },
     /// An account has no name, or too long a one.
-    Account(String),
+    Account {
+        /// The player, counted from 0.
+        player: usize,
+        /// The name.
+        name: String,
+    },
+    /// The same of the attacker's own account.
+    Attacker {
+        /// The name.
+        name: String,
+    },
 }
 
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Toml(why) => write!(f, "the scenario does not read as TOML: {why}"),
             Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
-            Self::Rule(why) => write!(f, "a rule is wrong: {why}"),
-            Self::Size(what) => f.write_str(what),
-            Self::Account(name) => write!(f, "{name:?} is no account name: 1 to 32 bytes"),
+            Self::Rule { why, .. } => f.write_str(why),
+            Self::Size { why, .. } => f.write_str(why),
+            Self::Account { name, .. } | Self::Attacker { name } => {
+                write!(f, "{name:?} is no account name: 1 to 32 bytes")
+            }
         }
     }
 }
 
 impl std::error::Error for ScenarioError {}
 
+impl ScenarioError {
+    /// Where in a file the blame lies: keys, and numbers of array items.
+    #[must_use]
+    pub fn path(&self) -> Vec<String> {
+        match self {
+            Self::UnknownPolicy(_) => vec!["policy".to_owned()],
+            Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],
+            Self::Size { key, .. } => vec![(*key).to_owned()],
+            Self::Account { player, .. } => {
+                vec!["players".to_owned(), player.to_string(), "account".to_owned()]
+            }
+            Self::Attacker { .. } => vec!["attacker".to_owned(), "account".to_owned()],
+        }
+    }
+}
+
 impl Scenario {
     /// Reads a scenario from TOML.
     ///
     /// # Errors
     /// Where and why it does not fit.
-    pub fn from_toml(text: &str) -> Result<Self, ScenarioError> {
-        let scenario: Self = toml::from_str(text).map_err(|error| ScenarioError::Toml(error.to_string()))?;
-        scenario.validate()?;
+    pub fn from_toml(text: &str) -> Result<Self, Misread> {
+        let scenario: Self = toml::from_str(text).map_err(|error| Misread::new(text, &error))?;
+        scenario.validate().map_err(|error| Misread::at(text, &error.path(), &error))?;
         Ok(scenario)
     }
 
@@ -221,20 +258,19 @@ impl Scenario {
     /// Why not.
     pub fn validate(&self) -> Result<(), ScenarioError> {
         if self.players.is_empty() || self.players.len() > PLAYERS_MAX {
-            return Err(ScenarioError::Size("a scenario has 1 to 64 players"));
+            return Err(ScenarioError::Size { key: "players", why: "a scenario has 1 to 64 players" });
         }
         if self.servers == 0 || usize::from(self.servers) > SERVERS_MAX {
-            return Err(ScenarioError::Size("a scenario has 1 to 8 servers"));
+            return Err(ScenarioError::Size { key: "servers", why: "a scenario has 1 to 8 servers" });
         }
-        if let Some(player) =
-            self.players.iter().find(|player| player.account.is_empty() || player.account.len() > 32)
-        {
-            return Err(ScenarioError::Account(player.account.clone()));
+        let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
+        if let Some(player) = self.players.iter().position(nameless) {
+            return Err(ScenarioError::Account { player, name: self.players[player].account.clone() });
         }
         if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
             && (own.is_empty() || own.len() > 32)
         {
-            return Err(ScenarioError::Account(own.clone()));
+            return Err(ScenarioError::Attacker { name: own.clone() });
         }
         self.policy().map(|_| ())
     }
@@ -246,10 +282,18 @@ impl Scenario {
     pub fn policy(&self) -> Result<Policy, ScenarioError> {
         let profile =
             Policy::named(&self.policy).ok_or_else(|| ScenarioError::UnknownPolicy(self.policy.clone()))?;
-        let mut rules =
-            toml::Table::try_from(profile).map_err(|error| ScenarioError::Rule(error.to_string()))?;
-        rules.extend(self.rules.clone());
-        rules.try_into().map_err(|error: toml::de::Error| ScenarioError::Rule(error.message().to_owned()))
+        let mut table = rules_of(&profile);
+        let mut policy = profile;
+        // One after the other, so that the one to blame is known.
+        for (rule, value) in &self.rules {
+            let wrong = |why| ScenarioError::Rule { rule: rule.clone(), why };
+            if table.insert(rule.clone(), value.clone()).is_none() {
+                return Err(wrong(unknown("rule", rule, rules_of(&profile).keys().map(String::as_str))));
+            }
+            policy = (table.clone().try_into())
+                .map_err(|error: toml::de::Error| wrong(format!("{rule}: {}", error.message())))?;
+        }
+        Ok(policy)
     }
 
     /// One of the shipped scenarios.
@@ -264,22 +308,45 @@ impl Scenario {
     /// If a shipped scenario does not read: a test reads them all.
     #[must_use]
     pub fn shipped() -> Vec<Self> {
-        const SHIPPED: [&str; 14] = [
-            include_str!("scenarios/login.toml"),
-            include_str!("scenarios/takeover-local.toml"),
-            include_str!("scenarios/takeover-remote.toml"),
-            include_str!("scenarios/reject-new.toml"),
-            include_str!("scenarios/expiry.toml"),
-            include_str!("scenarios/crash-owner.toml"),
-            include_str!("scenarios/lost-kick.toml"),
-            include_str!("scenarios/duplicates.toml"),
-            include_str!("scenarios/cache-loss.toml"),
-            include_str!("scenarios/lease-end.toml"),
-            include_str!("scenarios/retry.toml"),
-            include_str!("scenarios/full-room.toml"),
-            include_str!("scenarios/strangers.toml"),
-            include_str!("scenarios/tokens.toml"),
-        ];
         SHIPPED.iter().map(|text| Self::from_toml(text).expect("shipped scenarios read")).collect()
     }
+
+    /// The file of a shipped scenario.
+    #[must_use]
+    pub fn text_of(name: &str) -> Option<&'static str> {
+        let at = Self::shipped().iter().position(|scenario| scenario.name == name)?;
+        SHIPPED.get(at).copied()
+    }
 }
+
+/// A policy's rules by their names.
+#[must_use]
+pub fn rules_of(policy: &Policy) -> toml::Table {
+    // Every rule has a form in TOML.
+    toml::Table::try_from(policy).unwrap_or_default()
+}
+
+/// The files of the shipped scenarios.
+const SHIPPED: [&str; 21] = [
+    include_str!("scenarios/login.toml"),
+    include_str!("scenarios/takeover-local.toml"),
+    include_str!("scenarios/takeover-remote.toml"),
+    include_str!("scenarios/reject-new.toml"),
+    include_str!("scenarios/expiry.toml"),
+    include_str!("scenarios/crash-owner.toml"),
+    include_str!("scenarios/lost-kick.toml"),
+    include_str!("scenarios/duplicates.toml"),
+    include_str!("scenarios/cache-loss.toml"),
+    include_str!("scenarios/lease-end.toml"),
+    include_str!("scenarios/retry.toml"),
+    include_str!("scenarios/full-room.toml"),
+    include_str!("scenarios/strangers.toml"),
+    include_str!("scenarios/tokens.toml"),
+    include_str!("scenarios/repeated-answers.toml"),
+    include_str!("scenarios/restart-room.toml"),
+    include_str!("scenarios/stopped-owner.toml"),
+    include_str!("scenarios/cache-restart.toml"),
+    include_str!("scenarios/database.toml"),
+    include_str!("scenarios/impatient.toml"),
+    include_str!("scenarios/attacker.toml"),
+];

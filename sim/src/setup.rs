@@ -303,8 +303,13 @@ impl Setup {
 
     fn account_store(&self) -> Accounts {
         let mut store = Accounts::new();
-        let mut existing: Vec<&str> =
-            self.scenario.players.iter().filter(|p| !p.register).map(|p| p.account.as_str()).collect();
+        let mut existing: Vec<&str> = self
+            .scenario
+            .players
+            .iter()
+            .filter(|p| !p.register && !p.no_account)
+            .map(|p| p.account.as_str())
+            .collect();
         existing.extend(self.scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref()));
         existing.sort_unstable();
         existing.dedup();
@@ -378,7 +383,7 @@ fn password(account: &str) -> Password {
 /// Ids in the order in which the store gives them: existing accounts by name, then those that register.
 fn account_ids(scenario: &Scenario) -> Vec<(String, AccountId)> {
     let mut names: Vec<(bool, &str)> =
-        scenario.players.iter().map(|p| (p.register, p.account.as_str())).collect();
+        scenario.players.iter().filter(|p| !p.no_account).map(|p| (p.register, p.account.as_str())).collect();
     let own = scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref());
     names.extend(own.map(|own| (false, own)));
     names.sort_unstable();

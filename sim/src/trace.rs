@@ -11,6 +11,9 @@ pub struct Trace {
     pub steps: Vec<TraceStep>,
     /// The property that the last step broke, and what it says.
     pub violation: Option<(String, String)>,
+    /// Which happening of the last step broke it, counted from 0.
+    #[serde(default)]
+    pub broke_at: Option<usize>,
 }
 
 /// One choice and its consequences.

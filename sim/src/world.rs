@@ -37,7 +37,7 @@ use crate::{
 };
 
 /// A state of the world.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct World {
     hosts: Vec<Shared<Host>>,
     net: Shared<Net>,
@@ -51,6 +51,31 @@ pub struct World {
     lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
     attacker: Shared<Attacker>,
     broken: Option<Broken>,
+}
+
+impl Clone for World {
+    fn clone(&self) -> Self {
+        Self {
+            hosts: self.hosts.clone(),
+            net: self.net.clone(),
+            ledger: self.ledger.clone(),
+            lost_leases: self.lost_leases.clone(),
+            attacker: self.attacker.clone(),
+            ..*self
+        }
+    }
+
+    /// Leaves alone what is the same already: a checker does this for every step.
+    fn clone_from(&mut self, source: &Self) {
+        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, broken } = self;
+        hosts.clone_from(&source.hosts);
+        net.clone_from(&source.net);
+        ledger.clone_from(&source.ledger);
+        lost_leases.clone_from(&source.lost_leases);
+        attacker.clone_from(&source.attacker);
+        (*faults, *fires, *waiting) = (source.faults, source.fires, source.waiting);
+        (*past, *broken) = (source.past, source.broken);
+    }
 }
 
 /// What goals ask of the past.
@@ -102,6 +127,8 @@ pub struct Scratch {
     pub goals: u32,
     /// What happened, if somebody wants to know.
     pub log: Option<Vec<Happening>>,
+    /// The entry of the log that broke a property, where a fact did.
+    pub broke_at: Option<usize>,
     /// Events that meant nothing to their role.
     pub ignored: u64,
     /// Events given to roles.
@@ -318,6 +345,7 @@ impl World {
         if setup.scenario.at_rest && self.net.get().packets.is_empty() {
             self.judge(
                 setup,
+                scratch,
                 Judgement { broken: self.ledger.get().at_rest(), ..Judgement::default() },
                 true,
             );
@@ -327,18 +355,26 @@ impl World {
 
     /// Takes a judgement: the first broken property that is watched breaks the world. `at_rest`: nothing is under
     /// way.
-    fn judge(&mut self, setup: &Setup, judgement: Judgement, at_rest: bool) {
+    fn judge(&mut self, setup: &Setup, scratch: &mut Scratch, judgement: Judgement, at_rest: bool) {
         setup.exercise(judgement.met);
         let later = setup.scenario.at_rest && !at_rest;
         let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
         if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts) {
-            self.broken.get_or_insert(Broken::Property(property));
+            if self.broken.is_none() {
+                self.broken = Some(Broken::Property(property));
+                scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
+            }
         }
     }
 
     /// The same for one property.
-    fn breaks(&mut self, setup: &Setup, property: Property) {
-        self.judge(setup, Judgement { broken: Properties::only(property), ..Judgement::default() }, false);
+    fn breaks(&mut self, setup: &Setup, scratch: &mut Scratch, property: Property) {
+        self.judge(
+            setup,
+            scratch,
+            Judgement { broken: Properties::only(property), ..Judgement::default() },
+            false,
+        );
     }
 
     fn begin(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {

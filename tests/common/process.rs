@@ -49,7 +49,7 @@ impl Process {
         let any = "127.0.0.1:0";
         let mut child = Command::new(gatepass())
             .args(["serve", "--http-listen", any, "--room-listen", any, "--admin-listen", any])
-            .args(["--database", ":memory:", "--hash-cost", "test", "--drain-secs", "5"])
+            .args(["--database", ":memory:", "--forgetful-links", "--hash-cost", "test", "--drain", "5s"])
             .args(["--shared-key", "key-of-these-tests", "--threads", "2"])
             .args(args)
             .env_clear()

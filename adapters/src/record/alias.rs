@@ -242,13 +242,13 @@ impl Scrub<'_> {
     fn answer(&self, answer: &mut Answer) {
         match answer {
             Answer::Cache(answer) => match answer {
-                CacheAnswer::Session { account: _, token: Some((key, _)) }
-                | CacheAnswer::Issued { key, place: _ } => self.room(key),
-                CacheAnswer::Session { account: _, token: None }
+                CacheAnswer::Issued { key, place: _ } => self.room(key),
+                CacheAnswer::Session { account: _ }
                 | CacheAnswer::Done
                 | CacheAnswer::Granted(_)
                 | CacheAnswer::Owned { .. }
                 | CacheAnswer::NotYet
+                | CacheAnswer::OtherTerms(_)
                 | CacheAnswer::Renewed { .. }
                 | CacheAnswer::Reasserted { .. }
                 | CacheAnswer::Refused(_) => {}
@@ -295,6 +295,7 @@ impl Scrub<'_> {
             Fact::Admitted { key, .. } => self.room_if_any(key),
             Fact::CredentialChecked { .. }
             | Fact::Unseated { .. }
+            | Fact::OtherTerms { .. }
             | Fact::Left { .. }
             | Fact::Fenced { .. }
             | Fact::RequestRefused { .. }

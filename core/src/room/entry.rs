@@ -178,6 +178,10 @@ impl RoomServer {
         let Some(state) = self.conns.get_mut(&conn) else { return Step::Ignored(Why::Stale) };
         state.asking = false;
         match (state.phase, answer) {
+            // The original does not ask twice: it refuses, and keeps the connection.
+            (Phase::LookingUp(_), Err(_)) if !cx.settings.policy.refusal_closes => {
+                self.refuse(cx, conn, Refusal::Unavailable, out)
+            }
             // The retry timer is armed: that is when it is asked again.
             (_, Err(_)) => Step::Advanced,
             (Phase::Redeeming | Phase::Waiting { .. }, Ok(Answer::Cache(answer))) => {

@@ -98,7 +98,7 @@ mod tests {
             encode_bind(&sized(548), &mut out),
             Err(WireError::DatagramTooLong { len: 548, max: 547 })
         );
-        assert_eq!(out, []);
+        assert!(out.is_empty());
         encode_bind(&sized(547), &mut out).unwrap();
         assert_eq!(out.len(), 547);
         assert!(decode_bind(&out).is_ok());
@@ -132,7 +132,7 @@ mod tests {
         assert_eq!(MsgSceneUDP::decode_body(frame.body), Ok(moves(10)));
         out.clear();
         assert_eq!(encode_scene(&moves(400), &mut out), Ok(false));
-        assert_eq!(out, []);
+        assert!(out.is_empty());
         assert!(decode_scene(&vec![0; 549]).is_err());
     }
 

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use super::{Chart, What};
 use crate::trace::Trace;
 
-/// Draws a trace as a Mermaid `sequenceDiagram`. Messages carry the number of their step.
+/// Draws a trace as a Mermaid `sequenceDiagram`. Messages carry the number of their step; what broke a property
+/// stands on red.
 #[must_use]
 pub fn mermaid(trace: &Trace) -> String {
     let chart = Chart::of(trace);
@@ -24,15 +25,22 @@ pub fn mermaid(trace: &Trace) -> String {
     };
     for row in &chart.rows {
         let number = row.step.map_or(String::new(), |step| format!("{step}. "));
+        if row.broke {
+            out.push_str("    rect rgba(220, 38, 38, 0.25)\n");
+        }
         let _ = match &row.what {
             What::Arrow(arrow) => {
                 let shaft = if arrow.lost { "-x" } else { "->>" };
-                let label = format!("{number}{}", escape(&arrow.label));
+                let lost = if arrow.lost { "lost, " } else { "" };
+                let label = format!("{number}{lost}{}", escape(&arrow.label));
                 writeln!(out, "    n{}{shaft}n{}: {label}", arrow.from, arrow.to)
             }
             What::Note { lane, label } => writeln!(out, "    Note over n{lane}: {number}{}", escape(label)),
             What::Aside { label } => writeln!(out, "    Note over {all}: {number}{}", escape(label)),
         };
+        if row.broke {
+            out.push_str("    end\n");
+        }
     }
     if let Some(violation) = &chart.violation {
         let (property, says) = (escape(&violation.property), escape(&violation.says));

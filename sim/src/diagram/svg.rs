@@ -5,7 +5,7 @@
 
 use std::fmt::Write;
 
-use super::{Arrow, Chart, Row, Violation, What, wrap};
+use super::{Arrow, Chart, Row, Violation, What, escape, wrap};
 use crate::trace::Trace;
 
 mod layout;
@@ -20,6 +20,7 @@ pub fn svg(trace: &Trace) -> String {
     let mut drawing = Drawing { out: String::new(), layout: &layout };
     drawing.open(&chart);
     drawing.bands();
+    drawing.broken();
     drawing.lifelines();
     drawing.heads(&chart.lanes, layout::PAD);
     for placed in &layout.rows {
@@ -39,6 +40,7 @@ const INK: &str = "#1e293b";
 const FAINT: &str = "#94a3b8";
 const PAPER: &str = "#ffffff";
 const BAND: &str = "#f6f8fb";
+const BROKEN: &str = "#fbd5d5";
 const LOST: &str = "#b45309";
 const RED: &str = "#b91c1c";
 const FONT: &str = "ui-sans-serif, system-ui, 'Segoe UI', Helvetica, Arial, 'DejaVu Sans', sans-serif";
@@ -72,6 +74,14 @@ impl Drawing<'_> {
         }
     }
 
+    /// What broke the property, on red from side to side.
+    fn broken(&mut self) {
+        for placed in self.layout.rows.iter().filter(|placed| placed.row.broke) {
+            self.rect(0, placed.top, self.layout.width, placed.height, &format!("fill=\"{BROKEN}\""));
+            self.rect(0, placed.top, 4, placed.height, &format!("fill=\"{RED}\""));
+        }
+    }
+
     fn lifelines(&mut self) {
         let bottom = self.layout.feet.unwrap_or(self.layout.end);
         for &x in &self.layout.lanes {
@@ -94,7 +104,11 @@ impl Drawing<'_> {
     }
 
     fn row(&mut self, placed: &Placed<'_>) {
-        let Placed { row: Row { step, what }, top, .. } = placed;
+        let Placed { row: Row { step, what, broke }, top, .. } = placed;
+        if *broke {
+            let style = format!("fill=\"{RED}\" font-size=\"16\" font-weight=\"700\"");
+            self.text(8, top + layout::LINE, "start", &style, "✗");
+        }
         if let Some(step) = step {
             let style = format!("fill=\"{FAINT}\" font-size=\"12\"");
             let y = top + layout::LINE;
@@ -118,9 +132,14 @@ impl Drawing<'_> {
         let y = placed.top + placed.height - 9;
         let ink = if arrow.lost { LOST } else { INK };
         // A halo in the colour of the paper, for labels that are wider than their arrow and cross a lane.
-        let halo = if placed.banded { BAND } else { PAPER };
+        let halo = match placed {
+            Placed { row: Row { broke: true, .. }, .. } => BROKEN,
+            Placed { banded: true, .. } => BAND,
+            Placed { .. } => PAPER,
+        };
+        let struck = if arrow.lost { "text-decoration=\"line-through\" " } else { "" };
         let style = format!(
-            "fill=\"{ink}\" stroke=\"{halo}\" stroke-width=\"5\" stroke-linejoin=\"round\" paint-order=\"stroke\""
+            "{struck}fill=\"{ink}\" stroke=\"{halo}\" stroke-width=\"5\" stroke-linejoin=\"round\" paint-order=\"stroke\""
         );
         let middle = self.layout.within(u32::midpoint(from, to), placed.text_width());
         for (index, line) in (0..).zip(&placed.lines) {
@@ -197,19 +216,4 @@ impl Drawing<'_> {
         let _ =
             writeln!(self.out, "<text x=\"{x}\" y=\"{y}\" text-anchor=\"{anchor}\" {style}>{text}</text>");
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            c => out.push(c),
-        }
-    }
-    out
 }

@@ -35,6 +35,7 @@ fn takeover() -> Trace {
             "At most one live connection per account, over all servers that are up and hold their lease."
                 .to_owned(),
         )),
+        broke_at: Some(0),
     }
 }
 
@@ -58,6 +59,7 @@ fn hostile() -> Trace {
             TraceStep { choice: label.clone(), happenings: Vec::new() },
         ],
         violation: Some((label.clone(), label)),
+        broke_at: None,
     }
 }
 
@@ -162,7 +164,12 @@ fn a_label_stays_in_its_svg_element() {
 fn every_trace_can_be_drawn() {
     let outside = Happening::Lost { from: 9, to: 3, label: String::new() };
     let step = TraceStep { choice: String::new(), happenings: vec![outside] };
-    let odd = Trace { nodes: Vec::new(), steps: vec![step], violation: Some(Default::default()) };
+    let odd = Trace {
+        nodes: Vec::new(),
+        steps: vec![step],
+        violation: Some(Default::default()),
+        broke_at: Some(7),
+    };
     let aside = Trace { steps: vec![TraceStep::default()], ..Trace::default() };
     for trace in [Trace::default(), odd, aside] {
         for form in [Form::Text, Form::Mermaid, Form::Svg] {

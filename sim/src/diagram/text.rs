@@ -22,6 +22,9 @@ pub fn text(trace: &Trace, width: usize) -> String {
         if let Some(step) = row.step {
             canvas.number(first, step);
         }
+        if row.broke {
+            canvas.broke(first);
+        }
     }
     if let Some(violation) = &chart.violation {
         canvas.violation(violation);
@@ -75,6 +78,17 @@ impl Canvas {
     fn number(&mut self, line: usize, step: usize) {
         let digits = self.margin - 2;
         put(&mut self.lines[line], 0, &format!("{step:>digits$}"));
+    }
+
+    /// A cross in the margin of these lines, and instead of the bullet of a note.
+    fn broke(&mut self, first: usize) {
+        let column = self.margin - 2;
+        for line in &mut self.lines[first..] {
+            line[column] = '✗';
+            if let Some(bullet) = line.iter_mut().find(|cell| **cell == '●') {
+                *bullet = '✗';
+            }
+        }
     }
 
     fn arrow(&mut self, arrow: &Arrow) {

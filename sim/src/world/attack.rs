@@ -42,7 +42,7 @@ impl World {
         if let Message::Reply(reply) = msg
             && self.attacker.get().was_accepted(conn, reply)
         {
-            self.breaks(setup, Property::SignatureOnce);
+            self.breaks(setup, scratch, Property::SignatureOnce);
         }
         if self.attacker.get().learns(msg) {
             self.attacker.edit().learn(msg);

@@ -57,7 +57,7 @@ impl World {
     ) {
         if let Message::Reply(reply) = &msg {
             let judgement = self.ledger.edit().replied(conn, reply);
-            self.judge(setup, judgement, false);
+            self.judge(setup, scratch, judgement, false);
         }
         if setup.is_attackers(conn) && matches!(msg, Message::Reply(_) | Message::ToPlayer(_)) {
             return self.told_attacker(setup, node, conn, &msg, scratch);
@@ -177,7 +177,7 @@ impl World {
             // It leaves nothing behind: what it exercises is all there is to it.
             self.ledger.get().exercised(fact)
         };
-        self.judge(setup, judgement, false);
+        self.judge(setup, scratch, judgement, false);
     }
 
     pub(super) fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {

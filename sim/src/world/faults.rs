@@ -95,7 +95,7 @@ impl World {
         if let HostRole::Room(server) = &self.hosts[room].get().role {
             let id = server.id();
             let broken = self.ledger.edit().wake(id);
-            self.judge(setup, Judgement { broken, ..Judgement::default() }, false);
+            self.judge(setup, scratch, Judgement { broken, ..Judgement::default() }, false);
         }
         scratch.queue.extend(missed.into_iter().map(|event| (room, event)));
         true

@@ -48,7 +48,7 @@ impl World {
         if let Some((conn, msg)) = unverified {
             let judgement =
                 properties::Step { unverified: conn, msg: &msg, effects: effects.as_slice() }.judge();
-            self.judge(setup, judgement, false);
+            self.judge(setup, scratch, judgement, false);
         }
         let overbooked = match &self.hosts[node].get().role {
             HostRole::Center(center) => properties::promises_too_much(center, effects.as_slice()),
@@ -59,9 +59,9 @@ impl World {
         }
         scratch.effects = effects;
         match &self.hosts[node].get().role {
-            HostRole::Center(_) if overbooked => self.breaks(setup, Property::Capacity),
+            HostRole::Center(_) if overbooked => self.breaks(setup, scratch, Property::Capacity),
             HostRole::Room(room) if room.sizes().0 > setup.settings.capacity.connections as usize => {
-                self.breaks(setup, Property::Bounded);
+                self.breaks(setup, scratch, Property::Bounded);
             }
             _ => {}
         }

@@ -3,15 +3,18 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use gatepass_sim::{
-    check::{Bounds, Progress, explore},
+    check::{Bounds, Progress, Report, explore},
     flaws::Flaw,
     report::{RunReport, ScenarioReport, Verdict, duration, grouped, memory},
     setup::Setup,
 };
 
 use crate::shared::{
-    all_threads, counterexample::Counterexample, pick::Pick, progress::Line, say, say_json, usage,
+    all_threads, command_line, counterexample::Counterexample, pick::Pick, play, progress::Line, say,
+    say_json, write,
 };
+
+mod compare;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,11 +23,19 @@ Examples:
   gatepass check --scenario my-idea.toml --max-seconds 60   a scenario of your own
   gatepass check --flaw kick-by-account                     that a left-out rule is missed
   gatepass check --json > verdicts.json
+  gatepass check --html report.html                         the same as a page
+  gatepass check --policy mope --scenario tokens --itf run.itf.json
+  gatepass check --compare strict mope                      which verdicts the rules change
+  gatepass check --compare strict my-rules.toml             the same for rules of your own
 
-A violation comes with the shortest way to it: as numbered steps, as a diagram, and as files that replay it and
+A file of rules has the keys `policy` (strict, if it is missing) and `[rules]`, as scenarios have them.
+
+A violation comes with the shortest way to it: as numbered steps, as a diagram, and as files that replay it and \
 show it in a document.
-Exit code: 0 if all holds in every state and every goal was met; 1 if a property is violated or a goal is never
-met; 2 for a mistake on the command line; 3 if a bound ended the check before there was a verdict.";
+
+Exit code: 0 if all holds in every state and every goal was met; 1 if a property is violated or a goal is never \
+met; 2 for a mistake on the command line; 3 if a bound ended the check before there was a verdict. With --compare: \
+0 if no verdict changes; 1 if some do; 3 if a bound ended a check and no change was seen.";
 
 /// Check scenarios exhaustively: every interleaving, every fault, every property
 #[derive(clap::Args, Clone, Debug)]
@@ -52,6 +63,15 @@ pub(crate) struct Args {
     /// Directory for what is written about a violation
     #[arg(long, value_name = "DIR", default_value = "gatepass-out")]
     out: PathBuf,
+    /// Write a report as one HTML page that needs nothing else: verdicts, goals, sizes, diagrams of violations
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the first violation in the Informal Trace Format, for tools around TLA+ and Quint
+    #[arg(long, value_name = "FILE")]
+    itf: Option<PathBuf>,
+    /// Check by two sets of rules and tell which verdicts differ: strict, mope, a flaw, or a TOML file with [rules]
+    #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["policy", "flaw", "html", "itf"])]
+    compare: Option<Vec<String>>,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -69,62 +89,70 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    if let Some(list) = args.pick.list() {
-        say(list);
-        return ExitCode::SUCCESS;
-    }
-    let picked = match args.pick.setups() {
-        Ok(picked) => picked,
-        Err(why) => return usage(why),
-    };
-    let mut reports = Vec::new();
-    for setup in &picked.setups {
-        let report = match check(args, setup, picked.flaw) {
-            Ok(report) => report,
-            Err(why) => return usage(why),
-        };
-        reports.push(report);
-    }
-    let run = RunReport::of(reports);
-    if args.json {
-        if let Err(why) = say_json(&run) {
-            return usage(why);
+    play(&args.pick, |picked| {
+        if let Some([a, b]) = args.compare.as_deref() {
+            return compare::compare(args, &picked, a, b);
         }
-    } else {
-        say(run.summary().trim_end());
-    }
-    if let Some(flaw) = picked.flaw {
-        judge_flaw(flaw, &run, args.json);
-    }
-    ExitCode::from(run.verdict.exit_code())
+        let checked = picked.setups.iter().map(|setup| check(args, setup, picked.flaw));
+        let (reports, found): (Vec<_>, Vec<_>) = checked.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
+        let run = RunReport::of(reports);
+        write_files(args, &run, &found)?;
+        if args.json {
+            say_json(&run)?;
+        } else {
+            say(run.summary().trim_end());
+        }
+        if let Some(flaw) = picked.flaw {
+            judge_flaw(flaw, &run, args.json);
+        }
+        Ok(ExitCode::from(run.verdict.exit_code()))
+    })
 }
 
+/// Writes what was asked for besides.
+fn write_files(args: &Args, run: &RunReport, found: &[Option<Counterexample>]) -> Result<(), String> {
+    if let Some(path) = &args.html {
+        let drawings: Vec<_> =
+            found.iter().map(|found| found.as_ref().map(Counterexample::drawing)).collect();
+        write(path, &run.html(&command_line(), &drawings))?;
+    }
+    if let Some(path) = &args.itf {
+        let mut found = found.iter().flatten();
+        match found.next() {
+            Some(first) => write(path, &first.itf()?)?,
+            None => eprintln!("note: nothing is violated, so {} is not written", path.display()),
+        }
+        if found.next().is_some() {
+            eprintln!("note: {} has the first violation only; `replay --itf` writes any", path.display());
+        }
+    }
+    Ok(())
+}
+
+/// Explores a scenario, with a line about how far it is.
+fn explored(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Report {
+    let mut line = Line::new(&setup.scenario.name);
+    explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| line.say(|| so_far(now)))
+}
+
+/// What one scenario came to, and how it is violated.
+type Checked = (ScenarioReport, Option<Counterexample>);
+
 /// Checks one scenario and, for people, prints what it found at once.
-fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<ScenarioReport, String> {
-    let mut report = {
-        let mut line = Line::new(&setup.scenario.name);
-        let mut last = Duration::ZERO;
-        let mut shortening = false;
-        explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| {
-            // The clock starts again when the search for the shortest way begins.
-            shortening |= now.elapsed < last;
-            last = now.elapsed;
-            line.say(|| so_far(now, shortening));
-        })
-    };
-    report.flaw = flaw.map(|flaw| flaw.name.to_owned());
+fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Checked, String> {
+    let report = explored(args, setup, flaw);
 
     let Some(violation) = report.violations.first() else {
-        let report = ScenarioReport::new(&report, None);
+        let report = ScenarioReport::new(&report, flaw, None);
         if !args.json {
             say(report.table());
         }
-        return Ok(report);
+        return Ok((report, None));
     };
     let found = Counterexample::new(setup, &violation.choices);
     let written =
         found.write(&args.out).map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
-    let told = ScenarioReport::new(&report, Some(found.violation(Some(&written))));
+    let told = ScenarioReport::new(&report, flaw, Some(found.violation(Some(&written))));
     if !args.json {
         say(told.table());
         if !violation.shortest {
@@ -133,14 +161,13 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Scenari
         say(found.text());
         say(written.text());
     }
-    Ok(told)
+    Ok((told, Some(found)))
 }
 
-fn so_far(now: Progress, shortening: bool) -> String {
-    let doing = if shortening { "violated, looking for the shortest way: " } else { "" };
+fn so_far(now: Progress) -> String {
     let speed = now.states as f64 / now.elapsed.as_secs_f64().max(1e-3);
     format!(
-        "{doing}{} states, {} states/s, depth {}, {}, {}",
+        "{} states, {} states/s, depth {}, {}, {}",
         grouped(now.states),
         grouped(speed as u64),
         now.depth,

@@ -4,14 +4,14 @@ use std::{net::SocketAddr, process::ExitCode};
 
 use gatepass_sim::explore;
 
-use crate::shared::{pick::Pick, say, usage};
+use crate::shared::{pick::Pick, play, say};
 
 const EXAMPLES: &str = "\
 Examples:
   gatepass explore --scenario takeover-remote
   gatepass explore --scenario takeover-remote --policy mope --listen 127.0.0.1:8080
 
-Then open the address it prints. Each choice shows the sequence diagram of the way there. Without --scenario it
+Then open the address it prints. Each choice shows the sequence diagram of the way there. Without --scenario it \
 is the first shipped one. Ends with Ctrl-C. Exit code: 2 if the address is taken or a name is unknown.";
 
 /// Walk through a scenario in a browser, choice by choice
@@ -30,19 +30,13 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    if let Some(list) = args.pick.list() {
-        say(list);
-        return ExitCode::SUCCESS;
-    }
-    let setup = match args.pick.setups() {
-        Ok(picked) => picked.setups.into_iter().next(),
-        Err(why) => return usage(why),
-    };
-    let Some(setup) = setup else { return usage("there is no scenario to explore") };
-    let about = format!("{}: {}", setup.scenario.name, setup.scenario.about);
-    let ready = || say(format_args!("{about}\nOpen http://{}/ in a browser; Ctrl-C ends it.", args.listen));
-    match explore::serve(setup, args.listen, ready) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => usage(format_args!("cannot listen on {}: {error}", args.listen)),
-    }
+    play(&args.pick, |picked| {
+        let setup = picked.setups.into_iter().next().ok_or("there is no scenario to explore")?;
+        let about = format!("{}: {}", setup.scenario.name, setup.scenario.about);
+        let ready =
+            || say(format_args!("{about}\nOpen http://{}/ in a browser; Ctrl-C ends it.", args.listen));
+        explore::serve(setup, args.listen, ready)
+            .map_err(|error| format!("cannot listen on {}: {error}", args.listen))?;
+        Ok(ExitCode::SUCCESS)
+    })
 }

@@ -13,6 +13,7 @@ mod load;
 mod logging;
 mod login;
 mod replay;
+mod scenario;
 mod serve;
 mod shared;
 mod simulate;
@@ -35,6 +36,7 @@ enum Command {
     Check(Box<check::Args>),
     Simulate(Box<simulate::Args>),
     Replay(Box<replay::Args>),
+    Scenario(Box<scenario::Args>),
     Explore(Box<explore::Args>),
     Serve(Box<serve::Args>),
     Login(Box<login::Args>),
@@ -48,6 +50,7 @@ fn main() -> ExitCode {
         Command::Check(args) => check::run(&args),
         Command::Simulate(args) => simulate::run(&args),
         Command::Replay(args) => replay::run(&args),
+        Command::Scenario(args) => scenario::run(&args),
         Command::Explore(args) => explore::run(&args),
         Command::Serve(args) => serve::run(*args),
         Command::Login(args) => login::run(*args),

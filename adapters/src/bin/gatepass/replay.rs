@@ -10,15 +10,16 @@ use gatepass_sim::{
 };
 use serde::Serialize;
 
-use crate::shared::{say, say_json, usage};
+use crate::shared::{counterexample::itf_of, say, say_json, usage, write};
 
 const EXAMPLES: &str = "\
 Examples:
   gatepass replay gatepass-out/takeover-remote-single_live_session.replay.toml
   gatepass replay failure.replay.toml --diagram svg --out failure.svg
   gatepass replay failure.replay.toml --diagram mermaid >> notes.md
+  gatepass replay failure.replay.toml --itf failure.itf.json
 
-Exit code: 0 if the run ends without a violation, 1 if it ends in one, 2 if the file is no replay file or a
+Exit code: 0 if the run ends without a violation, 1 if it ends in one, 2 if the file is no replay file or a \
 choice in it is not possible where it is made.";
 
 /// Replay a recorded run and tell what happens
@@ -38,6 +39,9 @@ pub(crate) struct Args {
     /// Write the diagram to a file instead
     #[arg(long, value_name = "FILE", requires = "diagram")]
     out: Option<PathBuf>,
+    /// Write the run in the Informal Trace Format, for tools around TLA+ and Quint
+    #[arg(long, value_name = "FILE")]
+    itf: Option<PathBuf>,
     /// Print the result as one JSON object
     #[arg(long, conflicts_with = "diagram")]
     json: bool,
@@ -88,7 +92,8 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         Ok(replayed) => replayed,
         Err(error) => return usage(format_args!("{name}: {error}")),
     };
-    if let Err(why) = print(args, &replay, &trace) {
+    let itf = args.itf.as_ref().map_or(Ok(()), |path| write(path, &itf_of(&replay)?));
+    if let Err(why) = itf.and_then(|()| print(args, &replay, &trace)) {
         return usage(why);
     }
     let violated = trace.violation.as_ref().map(|(property, _)| &property[..]);
@@ -105,7 +110,7 @@ fn print(args: &Args, replay: &Replay, trace: &Trace) -> Result<(), String> {
     if let Some(form) = args.diagram {
         let drawn = Form::from(form).draw(trace);
         return match &args.out {
-            Some(path) => fs::write(path, drawn).map_err(|error| format!("{}: {error}", path.display())),
+            Some(path) => write(path, &drawn),
             None => {
                 say(drawn.trim_end());
                 Ok(())

@@ -7,6 +7,8 @@ use gatepass_adapters::{
     config::{Config, Cost, DEFAULT_SHARED_KEY, LogFormat, Part, PolicyName},
     server::{Running, Server, StartError},
 };
+use gatepass_sim::misread::Misread;
+use jiff::fmt::friendly::SpanParser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{FAILED, USAGE, logging};
@@ -51,6 +53,9 @@ pub(crate) struct Args {
     /// File of accounts, or :memory:
     #[arg(long, env = "GATEPASS_DATABASE", value_name = "FILE")]
     database: Option<String>,
+    /// Serve other processes from a database in memory: for tests, in which everything ends together
+    #[arg(long, env = "GATEPASS_FORGETFUL_LINKS")]
+    forgetful_links: bool,
     /// Process with the services that do not run here
     #[arg(long, env = "GATEPASS_SERVICES", value_name = "ADDR")]
     services: Option<String>,
@@ -93,12 +98,12 @@ pub(crate) struct Args {
     /// Requests per second from one address [default: 50, no limit on loopback]
     #[arg(long, env = "GATEPASS_RATE_PER_ADDRESS", value_name = "N")]
     rate_per_address: Option<u32>,
-    /// Seconds an HTTP connection may be idle
-    #[arg(long, env = "GATEPASS_HTTP_IDLE_SECS", value_name = "SECONDS")]
-    http_idle_secs: Option<u64>,
-    /// Seconds a drain may take
-    #[arg(long, env = "GATEPASS_DRAIN_SECS", value_name = "SECONDS")]
-    drain_secs: Option<u64>,
+    /// How long an HTTP connection may be idle, as in 30s
+    #[arg(long, env = "GATEPASS_HTTP_IDLE", value_name = "TIME", value_parser = time)]
+    http_idle: Option<Duration>,
+    /// How long a drain may take, as in 20s or 5m
+    #[arg(long, env = "GATEPASS_DRAIN", value_name = "TIME", value_parser = time)]
+    drain: Option<Duration>,
     /// Players per room
     #[arg(long, env = "GATEPASS_ROOM_CAPACITY", value_name = "N")]
     room_capacity: Option<u16>,
@@ -114,7 +119,7 @@ pub(crate) struct Args {
     /// How log lines look
     #[arg(long, env = "GATEPASS_LOG_FORMAT", value_enum)]
     log_format: Option<LogArg>,
-    /// Threads of the server [default: one per core]
+    /// Threads of the server [default: one more than cores]
     #[arg(long, env = "GATEPASS_THREADS", value_name = "N")]
     threads: Option<usize>,
 }
@@ -145,9 +150,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
     };
     logging::start(config.log_format);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads.max(1));
-    }
+    // One more than cores: when a thread is set aside in the middle of a turn, another one goes on.
+    let threads = threads.unwrap_or_else(|| 1 + std::thread::available_parallelism().map_or(1, usize::from));
+    builder.worker_threads(threads.max(1));
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -216,12 +221,6 @@ fn warn(config: &Config) {
             "the shared key is the default that everybody knows: set --shared-key before any link leaves this machine"
         );
     }
-    if config.service_listen.is_some() && config.database == ":memory:" {
-        tracing::warn!(
-            "the database is in memory: after a restart, servers of other processes could hold sessions that this one \
-             does not know of; name a file, or say --no-links"
-        );
-    }
     if config.hash_cost == Cost::Test {
         tracing::warn!("passwords are hashed at TEST COST: whoever reads the database knows them");
     }
@@ -230,17 +229,35 @@ fn warn(config: &Config) {
     }
 }
 
+/// A length of time as people say it.
+fn time(text: &str) -> Result<Duration, String> {
+    SpanParser::new().parse_unsigned_duration(text).map_err(|error| error.to_string())
+}
+
 fn configure(args: Args) -> Result<Config, String> {
     let mut config = match &args.config {
         None => Config::default(),
         Some(path) => {
             let text = std::fs::read_to_string(path)
                 .map_err(|error| format!("cannot read {}: {error}", path.display()))?;
-            toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))?
+            toml::from_str(&text)
+                .map_err(|error| format!("{}: {}", path.display(), Misread::new(&text, &error)))?
         }
     };
+    let forgetful = args.forgetful_links;
     apply(args, &mut config);
     config.check()?;
+    if config.runs(Part::Accounts)
+        && config.service_listen.is_some()
+        && config.database == ":memory:"
+        && !forgetful
+    {
+        return Err(
+            "the database is in memory: after a restart, servers of other processes would hold sessions of \
+                    accounts that this one does not know; name a file with --database, or say --no-links"
+                .into(),
+        );
+    }
     Ok(config)
 }
 
@@ -283,8 +300,8 @@ fn apply(args: Args, config: &mut Config) {
     put(&mut config.max_connections, args.max_connections);
     put(&mut config.max_connections_per_address, args.max_connections_per_address.map(Some));
     put(&mut config.rate_per_address, args.rate_per_address.map(Some));
-    put(&mut config.http_idle_secs, args.http_idle_secs);
-    put(&mut config.times.drain, args.drain_secs.map(Duration::from_secs));
+    put(&mut config.http_idle, args.http_idle);
+    put(&mut config.times.drain, args.drain);
     put(&mut config.capacity.room, args.room_capacity);
     put(&mut config.capacity.server, args.server_capacity);
     put(&mut config.record, args.record.map(Some));
@@ -294,4 +311,27 @@ fn apply(args: Args, config: &mut Config) {
         LogArg::Json => LogFormat::Json,
     });
     put(&mut config.log_format, format);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_configuration_in_the_readme_can_be_served() {
+        let page = include_str!("../../../../README.md");
+        let blocks: Vec<&str> =
+            page.split("```toml\n").skip(1).filter_map(|it| it.split("```").next()).collect();
+        assert_eq!(blocks.len(), 1);
+        let config: Config = toml::from_str(blocks[0]).expect("it reads");
+        assert_eq!(config.check(), Ok(()));
+        assert_eq!(config.times.renew, Duration::from_millis(2_500));
+        // What is written can be read again.
+        let written = toml::to_string(&config).expect("a configuration has a form in TOML");
+        assert_eq!(toml::from_str::<Config>(&written), Ok(config));
+        assert!(
+            written.contains("http_idle = \"15s\"") && written.contains("session = \"12h\""),
+            "{written}"
+        );
+    }
 }

@@ -11,7 +11,7 @@ use gatepass_sim::{
 
 use crate::{
     FAILED,
-    shared::{all_threads, counterexample::Counterexample, pick::Pick, progress::Line, say, say_json, usage},
+    shared::{all_threads, counterexample::Counterexample, pick::Pick, play, progress::Line, say, say_json},
 };
 
 const EXAMPLES: &str = "\
@@ -64,28 +64,15 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    if let Some(list) = args.pick.list() {
-        say(list);
-        return ExitCode::SUCCESS;
-    }
-    let picked = match args.pick.setups() {
-        Ok(picked) => picked,
-        Err(why) => return usage(why),
-    };
-    let mut reports = Vec::new();
-    for setup in &picked.setups {
-        match simulated(args, setup, picked.flaw) {
-            Ok(report) => reports.push(report),
-            Err(why) => return usage(why),
+    play(&args.pick, |picked| {
+        let run = picked.setups.iter().map(|setup| simulated(args, setup, picked.flaw));
+        let reports = run.collect::<Result<Vec<_>, _>>()?;
+        if args.json {
+            say_json(&reports)?;
         }
-    }
-    if args.json
-        && let Err(why) = say_json(&reports)
-    {
-        return usage(why);
-    }
-    let failed = reports.iter().any(|report| report.failing > 0);
-    ExitCode::from(if failed { FAILED } else { 0 })
+        let failed = reports.iter().any(|report| report.failing > 0);
+        Ok(ExitCode::from(if failed { FAILED } else { 0 }))
+    })
 }
 
 /// Runs the seeds of one scenario and, for people, prints what they found at once.

@@ -8,6 +8,7 @@ use std::{
 use gatepass_sim::{
     choice::Choice,
     diagram::{self, TERMINAL_WIDTH},
+    itf::itf,
     replay::{Replay, tell},
     report::Violation,
     setup::Setup,
@@ -52,6 +53,16 @@ impl Counterexample {
         Violation { property, says, choices: self.replay.choices.clone(), steps, files, replay }
     }
 
+    /// The sequence diagram as SVG.
+    pub(crate) fn drawing(&self) -> String {
+        diagram::svg(&self.trace)
+    }
+
+    /// The run in the Informal Trace Format.
+    pub(crate) fn itf(&self) -> Result<String, String> {
+        itf_of(&self.replay)
+    }
+
     /// For people: the steps, then the diagram.
     pub(crate) fn text(&self) -> String {
         let steps = diagram::steps(&self.trace, TERMINAL_WIDTH);
@@ -82,6 +93,12 @@ impl Written {
     pub(crate) fn files(&self) -> Vec<String> {
         [&self.replay, &self.mermaid, &self.svg].map(|path| path.to_string_lossy().into_owned()).to_vec()
     }
+}
+
+/// The run of a replay in the Informal Trace Format.
+pub(crate) fn itf_of(replay: &Replay) -> Result<String, String> {
+    let (setup, choices) = replay.prepare().map_err(|error| error.to_string())?;
+    serde_json::to_string_pretty(&itf(&setup, &choices)).map_err(|error| error.to_string())
 }
 
 /// A name that is a single harmless part of a path, whatever the scenario is called.

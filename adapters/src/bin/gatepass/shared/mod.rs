@@ -3,17 +3,30 @@
 pub(crate) mod counterexample;
 pub(crate) mod pick;
 pub(crate) mod progress;
+pub(crate) mod rules;
 
 use std::{
-    fmt,
+    fmt, fs,
     io::{self, Write},
+    path::Path,
     process::ExitCode,
 };
+
+use pick::{Pick, Picked};
 
 /// Says what is wrong with the command line, or with a file that it names.
 pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
     eprintln!("error: {why}");
     ExitCode::from(crate::USAGE)
+}
+
+/// Runs a command that plays scenarios, unless it was asked for a list or the choice of scenarios is wrong.
+pub(crate) fn play(pick: &Pick, work: impl FnOnce(Picked) -> Result<ExitCode, String>) -> ExitCode {
+    if let Some(list) = pick.list() {
+        say(list);
+        return ExitCode::SUCCESS;
+    }
+    pick.setups().and_then(work).unwrap_or_else(usage)
 }
 
 /// Prints a line of a result. A reader that has seen enough, such as `head`, is no reason to stop: the exit code
@@ -26,6 +39,17 @@ pub(crate) fn say(line: impl fmt::Display) {
 pub(crate) fn say_json(result: &impl serde::Serialize) -> Result<(), String> {
     say(serde_json::to_string_pretty(result).map_err(|error| error.to_string())?);
     Ok(())
+}
+
+/// Writes a file that was asked for.
+pub(crate) fn write(path: &Path, text: &str) -> Result<(), String> {
+    fs::write(path, text).map_err(|error| format!("cannot write {}: {error}", path.display()))
+}
+
+/// The command line of this process, as one could type it again.
+pub(crate) fn command_line() -> String {
+    let words = std::env::args().skip(1).map(|word| quoted(&word));
+    ["gatepass".to_owned()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
 }
 
 /// A line in the default manner of the shell: quoted if it must be.
