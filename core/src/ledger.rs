@@ -2,6 +2,8 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ids::{AccountId, ConnId, RoomId, RoomKey, Seq, ServerId, SessionKey},
     limits::LeaseTerms,
@@ -11,7 +13,7 @@ use crate::{
 };
 
 /// Something that a role did, noted when it did it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Fact {
     /// Accounts compared a credential.
     CredentialChecked {
@@ -155,7 +157,7 @@ pub enum Fact {
 }
 
 /// Why a live session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Ended {
     /// The player logged out.
     LoggedOut,

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// A message on a link. Its variant names the link.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
     /// Client to LoginServer.
     Request(Request),
@@ -31,7 +31,7 @@ pub enum Message {
 
 /// An HTTP request, parsed. The signature is a pure function of the request, so it is checked where the
 /// bytes are; what follows from a wrong one is decided by the LoginServer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// Where it came from.
     pub addr: Addr,
@@ -42,7 +42,7 @@ pub struct Request {
 }
 
 /// What an HTTP request asks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RequestBody {
     /// `c=1`: log in, register, or enter as a guest.
     Login(Credentials),
@@ -92,7 +92,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// An HTTP answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reply {
     /// The answer to a login.
     LoggedIn {
@@ -125,7 +125,7 @@ pub enum Reply {
 }
 
 /// Client to RoomServer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ToRoom {
     /// `MsgLogin`.
     Login {
@@ -152,7 +152,7 @@ pub enum ToRoom {
 }
 
 /// RoomServer to client.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ToPlayer {
     /// The player is in the room: the game greets it with a complete `MsgLoginResult`.
     Admitted {
@@ -538,7 +538,7 @@ pub enum CenterAnswer {
 }
 
 /// A question with who asks: how a service hears it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Question {
     /// Which link the answer goes to.
     pub from: Asker,

@@ -15,7 +15,7 @@ use gatepass_core::{
     ids::{ConnId, Generation, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToServer},
+    message::{Asker, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,

@@ -110,6 +110,12 @@ pub(crate) struct Args {
     /// Players per RoomServer
     #[arg(long, env = "GATEPASS_SERVER_CAPACITY", value_name = "N")]
     server_capacity: Option<u32>,
+    /// Record everything that happens, without secrets, into this directory; `verify-trace` checks it later
+    #[arg(long, env = "GATEPASS_RECORD", value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Bytes that all recordings there may take together; then this one ends, the server goes on [default: 1 GiB]
+    #[arg(long, env = "GATEPASS_RECORD_MAX_BYTES", value_name = "BYTES")]
+    record_max_bytes: Option<u64>,
     /// How log lines look
     #[arg(long, env = "GATEPASS_LOG_FORMAT", value_enum)]
     log_format: Option<LogArg>,
@@ -298,6 +304,8 @@ fn apply(args: Args, config: &mut Config) {
     put(&mut config.times.drain, args.drain);
     put(&mut config.capacity.room, args.room_capacity);
     put(&mut config.capacity.server, args.server_capacity);
+    put(&mut config.record, args.record.map(Some));
+    put(&mut config.record_max_bytes, args.record_max_bytes);
     let format = args.log_format.map(|format| match format {
         LogArg::Text => LogFormat::Text,
         LogArg::Json => LogFormat::Json,
