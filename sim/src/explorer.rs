@@ -13,12 +13,15 @@
 //! and 8 for the way back. States themselves are kept for two levels only.
 
 mod checker;
+mod graph;
 mod level;
+pub mod liveness;
 mod paths;
 mod search;
 mod space;
 mod table;
 
 pub use checker::{Explored, Finish, explore_model};
+pub use graph::{Classes, Graph, GraphBounds, TooLarge};
 pub use search::{Bounds, Ended, Found, Options, Outcome, Progress, search};
 pub use space::{OfModel, Space};

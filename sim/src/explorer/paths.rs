@@ -34,24 +34,10 @@ impl Paths {
         self.levels.push(level);
     }
 
-    /// The levels.
-    pub(super) fn levels(&self) -> &[Vec<Link>] {
-        &self.levels
-    }
-
     /// How a state was reached.
     pub(super) fn link(&self, state: u64) -> Link {
         let level = self.firsts.partition_point(|first| *first <= state) - 1;
         self.levels[level][(state - self.firsts[level]) as usize]
-    }
-
-    /// Which state was first reached by this link.
-    pub(super) fn state(&self, link: Link) -> Option<u64> {
-        self.levels
-            .iter()
-            .zip(&self.firsts)
-            .rev()
-            .find_map(|(level, first)| level.binary_search(&link).ok().map(|at| first + at as u64))
     }
 
     /// The initial state and the actions, by their indices, that lead to a state.

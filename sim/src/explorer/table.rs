@@ -64,11 +64,6 @@ impl Table {
         Self::with_slots(FIRST)
     }
 
-    /// An empty one with room for this many states.
-    pub(super) fn for_states(states: usize) -> Self {
-        Self::with_slots((states * FULL.1 / FULL.0 + 1).max(FIRST))
-    }
-
     fn with_slots(slots: usize) -> Self {
         Self {
             slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
@@ -197,7 +192,7 @@ mod tests {
 
     #[test]
     fn two_threads_add_each_state_once() {
-        let table = Table::for_states(3_000);
+        let table = Table::with_slots(4_000);
         assert!(table.grant(3_000));
         let add = |actor: usize| prints().filter(|print| table.insert(*print, Link::from(7, actor))).count();
         let (one, two) = std::thread::scope(|scope| {

@@ -31,3 +31,26 @@ impl Model for Lattice {
         })]
     }
 }
+
+/// One state after the other, up to `length`.
+#[derive(Clone, Copy)]
+pub(crate) struct Chain {
+    pub(crate) length: u32,
+}
+
+impl Model for Chain {
+    type State = u32;
+    type Action = ();
+
+    fn init_states(&self) -> Vec<u32> {
+        vec![0]
+    }
+
+    fn actions(&self, at: &u32, actions: &mut Vec<()>) {
+        actions.extend((*at < self.length).then_some(()));
+    }
+
+    fn next_state(&self, at: &u32, (): ()) -> Option<u32> {
+        Some(at + 1)
+    }
+}
