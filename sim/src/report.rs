@@ -10,9 +10,11 @@ use serde::Serialize;
 
 use crate::check;
 
+mod hunt;
 mod run;
 mod seeds;
 
+pub use hunt::{Found, HuntReport, Hunted};
 pub use run::RunReport;
 pub use seeds::{Failure, Reached, SeedsReport};
 

@@ -102,6 +102,8 @@ pub struct Scratch {
     pub ignored: u64,
     /// Events given to roles.
     pub steps: u64,
+    /// Players admitted by a login.
+    pub logins: u64,
 }
 
 impl Scratch {

@@ -178,6 +178,7 @@ impl World {
         match fact {
             Fact::Admitted { account, handed_over, resumes: None, .. } => {
                 meet(Goal::LoginSucceeds);
+                scratch.logins += 1;
                 if *handed_over && !self.past.room_crashed {
                     meet(Goal::RemoteTakeover);
                 }

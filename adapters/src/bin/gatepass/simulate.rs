@@ -1,12 +1,15 @@
 //! `gatepass simulate`: many runs of a scenario, each drawn from its seed.
 
+mod hunt;
+
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gatepass_sim::{
     flaws::Flaw,
     report::{Failure, Reached, SeedsReport, grouped},
     setup::Setup,
-    simulate::{Plan, Summary, simulate},
+    simulate::{Plan, Scheduler, Summary, simulate},
 };
 
 use crate::{
@@ -18,10 +21,12 @@ const EXAMPLES: &str = "\
 Examples:
   gatepass simulate                                    10,000 seeds of every shipped scenario
   gatepass simulate --scenario login --seeds 1000000
-  gatepass simulate --flaw no-capacity                 how soon seeds find a left-out rule
+  gatepass simulate --flaw no-capacity                 whether seeds find a left-out rule
+  gatepass simulate --flaws                            how soon they find each of them
   gatepass simulate --scenario lost-kick --seed 4711   one run again, the same as ever
 
-Exit code: 0 if no run violates a property; 1 if one does; 2 for a mistake on the command line.";
+Exit code: 0 if no run violates a property; 1 if one does, or if --flaws misses one; 2 for a mistake on the
+command line.";
 
 /// Simulate scenarios: one run a seed, every choice drawn from it
 #[derive(clap::Args, Clone, Debug)]
@@ -29,15 +34,21 @@ Exit code: 0 if no run violates a property; 1 if one does; 2 for a mistake on th
 pub(crate) struct Args {
     #[command(flatten)]
     pick: Pick,
-    /// How many seeds to run
-    #[arg(long, value_name = "N", default_value_t = Plan::default().seeds)]
-    seeds: u64,
+    /// Look for every flaw in its scenario, and tell how many seeds that takes
+    #[arg(long, conflicts_with_all = ["scenarios", "policy", "flaw", "seed"])]
+    flaws: bool,
+    /// How many seeds to run [default: 10000; with --flaws at most 1000000 each]
+    #[arg(long, value_name = "N")]
+    seeds: Option<u64>,
     /// The first seed
     #[arg(long, value_name = "SEED", default_value_t = Plan::default().from_seed)]
     from_seed: u64,
     /// Run this seed alone
     #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from_seed"])]
     seed: Option<u64>,
+    /// How seeds draw the choices of their runs
+    #[arg(long, value_name = "NAME", default_value = "mix", value_parser = scheduler())]
+    scheduler: Scheduler,
     /// Most choices in one run
     #[arg(long, value_name = "N", default_value_t = Plan::default().steps)]
     steps: u32,
@@ -52,13 +63,21 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// Schedulers by their names.
+fn scheduler() -> impl TypedValueParser<Value = Scheduler> {
+    PossibleValuesParser::new(Scheduler::ALL.map(Scheduler::name))
+        .map(|name| Scheduler::named(&name).unwrap_or_default())
+}
+
 impl Args {
-    fn plan(&self) -> Plan {
+    fn plan(&self, seeds: u64) -> Plan {
         Plan {
             from_seed: self.seed.unwrap_or(self.from_seed),
-            seeds: if self.seed.is_some() { 1 } else { self.seeds },
+            seeds: if self.seed.is_some() { 1 } else { self.seeds.unwrap_or(seeds) },
             steps: self.steps,
             threads: self.threads.map_or_else(all_threads, usize::from),
+            scheduler: self.scheduler,
+            wanted: None,
         }
     }
 }
@@ -67,6 +86,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if let Some(list) = args.pick.list() {
         say(list);
         return ExitCode::SUCCESS;
+    }
+    if args.flaws {
+        return hunt::run(args);
     }
     let picked = match args.pick.setups() {
         Ok(picked) => picked,
@@ -90,7 +112,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 
 /// Runs the seeds of one scenario and, for people, prints what they found at once.
 fn simulated(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<SeedsReport, String> {
-    let plan = args.plan();
+    let plan = args.plan(Plan::default().seeds);
     let mut line = Line::new(&setup.scenario.name);
     let summary = simulate(setup, plan, &mut |runs, steps| {
         line.say(|| format!("{} of {} seeds, {} steps", grouped(runs), grouped(plan.seeds), grouped(steps)));
@@ -104,8 +126,9 @@ fn simulated(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<See
         .map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
     let failure = summary.failure.as_ref().zip(found.as_ref()).map(|(failure, found)| Failure {
         seed: failure.seed,
-        reproduce: reproduce(setup, flaw, failure.seed),
+        reproduce: reproduce(setup, flaw, plan, failure.seed),
         choices_before: failure.found_in,
+        choices_needed: failure.needed,
         violation: found.violation(written.as_ref()),
     });
     let report = report(setup, flaw, plan, &summary, failure);
@@ -130,9 +153,12 @@ fn report(
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
         flaw: flaw.map(|flaw| flaw.name.to_owned()),
+        scheduler: plan.scheduler,
         from_seed: plan.from_seed,
         seeds: summary.runs,
         steps: summary.steps,
+        events: summary.events,
+        logins: summary.logins,
         seconds: summary.seconds,
         steps_per_second: summary.steps_per_second(),
         goals: summary
@@ -145,8 +171,17 @@ fn report(
     }
 }
 
-fn reproduce(setup: &Setup, flaw: Option<&Flaw>, seed: u64) -> String {
+/// The command that makes one run again: whatever decides about it is part of the command.
+fn reproduce(setup: &Setup, flaw: Option<&Flaw>, plan: Plan, seed: u64) -> String {
     let flaw = flaw.map_or(String::new(), |flaw| format!(" --flaw {}", flaw.name));
     let (scenario, policy) = (&setup.scenario.name, &setup.scenario.policy);
-    format!("gatepass simulate --scenario {scenario} --policy {policy}{flaw} --seed {seed}")
+    let scheduler = match plan.scheduler {
+        Scheduler::Mix => String::new(),
+        other => format!(" --scheduler {}", other.name()),
+    };
+    let steps = match plan.steps {
+        steps if steps == Plan::default().steps => String::new(),
+        steps => format!(" --steps {steps}"),
+    };
+    format!("gatepass simulate --scenario {scenario} --policy {policy}{flaw}{scheduler}{steps} --seed {seed}")
 }
