@@ -1,13 +1,16 @@
 //! A scenario made ready: settings, the table of nodes, and who knows which credential. It does not change
 //! while a world runs.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
     client::{Cheat, Client, Script},
-    ids::{AccountId, Addr, ConnId, Generation, ServerId},
+    ids::{Addr, ConnId, Generation, ServerId},
     limits::Capacity,
     login::LoginServer,
     message::{Ask, Credentials, Message, ToCenter},
@@ -22,13 +25,13 @@ use gatepass_core::{
 use crate::{
     host::{Host, HostRole, TimerKind},
     net::{Body, LinkKind},
-    scenario::{CheatName, Faults, Player, Scenario, ScenarioError},
+    scenario::{CheatName, Faults, Scenario, ScenarioError},
 };
 
 /// Connections one player may open in a world; names of connections are built on it.
 pub(crate) const CONNS_PER_PLAYER: u64 = 1000;
 /// Names of links between RoomServers and RCenter start here.
-pub(crate) const FIRST_LINK: u64 = 1_000_000;
+pub(crate) const FIRST_LINK: u64 = 1_000_000_000;
 
 /// Everything about a world that does not change.
 #[derive(Debug)]
@@ -43,8 +46,8 @@ pub struct Setup {
     pub fires: [u8; TimerKind::ALL.len()],
     slow: [bool; LinkKind::ALL.len()],
     players: usize,
-    /// Per player, the account whose credential he knows.
-    knows: Vec<Option<AccountId>>,
+    /// Per player, the last one before him who wants the same.
+    alike: Vec<Option<usize>>,
     goals: AtomicU32,
 }
 
@@ -75,15 +78,10 @@ impl Setup {
         for kind in &scenario.slow {
             slow[*kind as usize] = true;
         }
-        let ids = account_ids(&scenario.players);
-        let knows = scenario
-            .players
-            .iter()
-            .map(|player| ids.iter().find(|(name, _)| *name == player.account && !player.wrong_password))
-            .map(|found| found.map(|(_, id)| *id))
-            .collect();
+        let mut last = BTreeMap::new();
+        let alike = scenario.players.iter().enumerate().map(|(n, player)| last.insert(player, n)).collect();
         let players = scenario.players.len();
-        Self { scenario, settings, names, fires, slow, players, knows, goals: AtomicU32::new(0) }
+        Self { scenario, settings, names, fires, slow, players, alike, goals: AtomicU32::new(0) }
     }
 
     /// Fault budgets.
@@ -134,10 +132,10 @@ impl Setup {
         if conn.0 < FIRST_LINK && player >= 1 && player <= self.players { Some(player - 1) } else { None }
     }
 
-    /// The account whose credential this player knows.
+    /// The name of the account whose credential this player knows.
     #[must_use]
-    pub fn knows(&self, player: usize) -> Option<AccountId> {
-        self.knows.get(player).copied().flatten()
+    pub fn knows(&self, player: usize) -> Option<Name> {
+        self.scenario.players.get(player).filter(|it| !it.wrong_password).map(|it| name(&it.account))
     }
 
     /// Whether messages between these two nodes take time.
@@ -173,9 +171,9 @@ impl Setup {
         }
     }
 
-    /// Whether two players want the same.
-    pub(crate) fn are_alike(&self, one: usize, other: usize) -> bool {
-        self.scenario.players[one] == self.scenario.players[other]
+    /// The last player before this one who wants the same.
+    pub(crate) fn alike_before(&self, player: usize) -> Option<usize> {
+        self.alike.get(player).copied().flatten()
     }
 
     /// Notes that a goal was met in some run of this setup.
@@ -276,12 +274,4 @@ fn password(account: &str) -> Password {
     let mut text = format!("password of {account}");
     text.truncate(48);
     Password::new(&text).unwrap_or_else(Password::empty)
-}
-
-/// Ids in the order in which the store gives them: existing accounts by name, then those that register.
-fn account_ids(players: &[Player]) -> Vec<(String, AccountId)> {
-    let mut names: Vec<(bool, &str)> = players.iter().map(|p| (p.register, p.account.as_str())).collect();
-    names.sort_unstable();
-    names.dedup_by_key(|(_, name)| *name);
-    names.iter().enumerate().map(|(n, (_, name))| ((*name).to_owned(), AccountId(n as u64 + 1))).collect()
 }

@@ -51,7 +51,7 @@ fn possible(setup: &Setup, choices: &[Choice]) -> Vec<Choice> {
 #[must_use]
 pub fn shorter(setup: &Setup, list: &[Choice], broken: Broken, worlds: usize) -> Option<Vec<Choice>> {
     let kinds: HashSet<u64, foldhash::fast::FixedState> = list.iter().map(kind).collect();
-    let there: HashSet<u8, foldhash::fast::FixedState> = list.iter().flat_map(nodes).collect();
+    let there: HashSet<u16, foldhash::fast::FixedState> = list.iter().flat_map(nodes).collect();
     let fits =
         |choice: &&Choice| kinds.contains(&kind(choice)) && nodes(choice).all(|it| there.contains(&it));
     let mut scratch = Scratch::remembering();
@@ -109,7 +109,7 @@ fn kind(choice: &Choice) -> u64 {
 }
 
 /// To which nodes it happens. A choice that names none is told by its kind alone.
-fn nodes(choice: &Choice) -> impl Iterator<Item = u8> {
+fn nodes(choice: &Choice) -> impl Iterator<Item = u16> {
     let (one, other) = match choice {
         Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) => {
             (Some(pick.from), Some(pick.to))

@@ -10,7 +10,7 @@ use std::collections::VecDeque;
 use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
-    ids::{ConnId, Generation, ServerId},
+    ids::{AccountId, ConnId, Generation, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
     message::{Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToPlayer, ToServer},
@@ -25,7 +25,7 @@ use crate::{
     choice::Choice,
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
-    net::{Body, Net, Packet, Pick},
+    net::{Body, Net, Nodes, Packet, Pick},
     scenario::Faults,
     setup::{FIRST_LINK, Setup},
     shared::Shared,
@@ -42,7 +42,7 @@ pub struct World {
     faults: Faults,
     fires: [u8; TimerKind::ALL.len()],
     /// Players who have not begun.
-    waiting: u64,
+    waiting: Shared<Nodes>,
     past: Past,
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
@@ -124,7 +124,7 @@ impl World {
             ledger: Shared::new(Ledger::default()),
             faults: setup.faults(),
             fires: setup.fires,
-            waiting: (1_u64.checked_shl(setup.players() as u32).unwrap_or(0)).wrapping_sub(1),
+            waiting: Shared::new(Nodes::first(setup.players())),
             past: Past::default(),
             lost_leases: ArrayVec::new(),
             broken: None,
@@ -137,7 +137,8 @@ impl World {
             world.link(setup, room, &mut scratch);
         }
         world.run(setup, &mut scratch);
-        while let Some(first) = world.net.get().packets.first().map(|_| world.net.get().pick(0)) {
+        while !world.net.get().packets.is_empty() {
+            let first = world.net.get().pick(0, None);
             world.deliver(first, &mut scratch);
             world.run(setup, &mut scratch);
         }
@@ -172,17 +173,18 @@ impl World {
         if self.broken.is_some() {
             return;
         }
-        for node in 0..setup.players() {
+        for node in self.waiting.get().iter() {
             // Players who want the same and have not begun are interchangeable: the first of them begins.
-            let same_earlier =
-                (0..node).any(|other| self.waiting & (1 << other) != 0 && setup.are_alike(other, node));
-            if self.waiting & (1 << node) != 0 && !same_earlier {
-                choices.push(Choice::Begin(node as u8));
+            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other));
+            if !same_earlier {
+                choices.push(Choice::Begin(node as u16));
             }
         }
         let net = self.net.get();
+        let mut last = None;
         for at in 0..net.packets.len() {
-            let pick = net.pick(at);
+            let pick = net.pick(at, last);
+            last = Some(pick);
             if pick.nth == 0 {
                 choices.push(Choice::Deliver(pick));
                 if self.faults.duplicate > 0 && !net.packets[at].get().is_question() {
@@ -202,7 +204,7 @@ impl World {
                 let kind = TimerKind::of(timer);
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
                 if self.fires[kind as usize] > 0 && self.may_fire(setup, host, timer, last.1) {
-                    choices.push(Choice::Fire { node: node as u8, kind, nth: last.1 });
+                    choices.push(Choice::Fire { node: node as u16, kind, nth: last.1 });
                 }
             }
         }
@@ -213,9 +215,9 @@ impl World {
         let mut crash = |node: usize, budget: u8| {
             let up = self.hosts[node].get().up;
             if !up {
-                choices.push(Choice::Restart(node as u8));
+                choices.push(Choice::Restart(node as u16));
             } else if budget > 0 {
-                choices.push(Choice::Crash(node as u8));
+                choices.push(Choice::Crash(node as u16));
             }
         };
         crash(setup.login(), self.faults.crash_login);
@@ -230,17 +232,17 @@ impl World {
             let host = self.hosts[room].get();
             if host.link.is_some() {
                 if self.faults.cut_link > 0 {
-                    choices.push(Choice::Cut(room as u8));
+                    choices.push(Choice::Cut(room as u16));
                 }
             } else if host.up && self.hosts[setup.center()].get().up {
-                choices.push(Choice::Link(room as u8));
+                choices.push(Choice::Link(room as u16));
             }
         }
     }
 
     /// Time in a world has no length: any armed timer may run out, but for the order that clocks within their
     /// drift bound keep. `nth`: its place among the armed timers of its kind.
-    fn may_fire(&self, setup: &Setup, host: &Host, timer: &Timer, nth: u8) -> bool {
+    fn may_fire(&self, setup: &Setup, host: &Host, timer: &Timer, nth: u16) -> bool {
         let ordered = setup.settings.policy.lease_ends_first_at_server;
         match timer {
             // Leases are counted from when they were asked for: the older one ends first.
@@ -278,13 +280,13 @@ impl World {
     fn begin(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {
         match choice {
             Choice::Begin(node) => {
-                let bit = 1_u64.checked_shl(u32::from(node)).unwrap_or(0);
-                if self.waiting & bit == 0 {
-                    return false;
+                let node = usize::from(node);
+                let waits = self.waiting.get().has(node);
+                if waits {
+                    self.waiting.edit().remove(node);
+                    scratch.queue.push_back((node, Event::Command(Command::Start)));
                 }
-                self.waiting &= !bit;
-                scratch.queue.push_back((usize::from(node), Event::Command(Command::Start)));
-                true
+                waits
             }
             Choice::Deliver(pick) => {
                 if pick.nth > 0 && !spend(&mut self.faults.reorder) {
@@ -304,7 +306,7 @@ impl World {
                 let copy = self.net.get().packets[at].clone();
                 let delivered = self.deliver(pick, scratch);
                 // The copy comes after everything that was sent on its lane before.
-                self.net.edit().packets.push(copy);
+                self.net.edit().post(copy);
                 delivered
             }
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),

@@ -189,7 +189,7 @@ mod tests {
     use super::*;
     use crate::net::Pick;
 
-    fn deliver(to: u8, lane: u32) -> Choice {
+    fn deliver(to: u16, lane: u32) -> Choice {
         Choice::Deliver(Pick { from: 0, to, lane, nth: 0 })
     }
 

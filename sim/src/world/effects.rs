@@ -21,13 +21,13 @@ impl World {
             Effect::Ask { call, ask } => {
                 let to = setup.service(&ask);
                 let life = u64::from(self.hosts[node].get().life);
-                let from = Asker(node as u64 | life << 8);
+                let from = Asker(node as u64 | life << 16);
                 let question = Question { from, call, ask };
                 self.post(setup, node, to, lane(call.conn), None, Body::Asked(question), scratch);
             }
             Effect::Answer { to, call, answer } => {
-                let life = (to.0 >> 8) as u8;
-                let to = (to.0 & 0xff) as usize;
+                let life = (to.0 >> 16) as u8;
+                let to = (to.0 & 0xffff) as usize;
                 let body = Body::Answered(call, answer);
                 self.post(setup, node, to, lane(call.conn), Some(life), body, scratch);
             }
@@ -90,8 +90,8 @@ impl World {
             return;
         }
         if setup.is_slow(from, to, &body) {
-            let packet = Packet { from: from as u8, to: to as u8, lane, life, body };
-            self.net.edit().packets.push(Shared::new(packet));
+            let packet = Packet { from: from as u16, to: to as u16, lane, life, body };
+            self.net.edit().post(Shared::new(packet));
             return;
         }
         let host = self.hosts[to].get();
@@ -125,7 +125,7 @@ impl World {
             scratch.queue.push_back((node, Event::Lost(conn)));
             return;
         };
-        self.net.edit().conns.push((conn, room as u8));
+        self.net.edit().open(conn, room as u16);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
@@ -158,7 +158,9 @@ impl World {
             log.push(Happening::At { node, label });
         }
         let player = match fact {
-            Fact::Admitted { conn, .. } => setup.player_of(*conn).map(|player| setup.knows(player)),
+            Fact::Admitted { conn, .. } => {
+                setup.player_of(*conn).map(|player| self.account_of(setup, player))
+            }
             _ => None,
         };
         self.goals(setup, fact, scratch);
@@ -168,6 +170,12 @@ impl World {
                 self.broken.get_or_insert(Broken::Property(property));
             }
         }
+    }
+
+    /// The account whose credential a player knows, once it exists.
+    fn account_of(&self, setup: &Setup, player: usize) -> Option<AccountId> {
+        let HostRole::Accounts(store) = &self.hosts[setup.accounts()].get().role else { return None };
+        store.by_name(&setup.knows(player)?)
     }
 
     pub(super) fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {

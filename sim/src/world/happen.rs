@@ -1,6 +1,7 @@
 //! What the choices of a world do: messages arrive or are lost, timers run out, nodes crash, links break.
 
 use super::*;
+use crate::scenario::ALWAYS;
 
 impl World {
     pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
@@ -65,7 +66,7 @@ impl World {
         setup: &Setup,
         node: usize,
         kind: TimerKind,
-        nth: u8,
+        nth: u16,
         scratch: &mut Scratch,
     ) -> bool {
         let Some(host) = self.hosts.get(node) else { return false };
@@ -73,7 +74,7 @@ impl World {
         let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
             return false;
         };
-        if !self.may_fire(setup, host.get(), &timer, nth) || !spend(&mut self.fires[kind as usize]) {
+        if !self.may_fire(setup, host.get(), &timer, nth) || !spend_fire(&mut self.fires[kind as usize]) {
             return false;
         }
         self.hosts[node].edit().disarm(&timer);
@@ -200,12 +201,16 @@ impl World {
             net.conns.iter().filter(|(_, room)| usize::from(*room) == node).map(|(conn, _)| *conn).collect();
         net.conns.retain(|(_, room)| usize::from(*room) != node);
         for conn in conns {
-            let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u8;
+            let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u16;
             let packet =
-                Packet { from: node as u8, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
-            net.packets.push(Shared::new(packet));
+                Packet { from: node as u16, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
+            net.post(Shared::new(packet));
         }
     }
+}
+
+const fn spend_fire(budget: &mut u8) -> bool {
+    *budget == ALWAYS || spend(budget)
 }
 
 const fn is_kick(body: &Body) -> bool {

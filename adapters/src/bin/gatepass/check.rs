@@ -73,10 +73,15 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         say(list);
         return ExitCode::SUCCESS;
     }
-    let picked = match args.pick.setups() {
+    let picked = match args.pick.setups(None) {
         Ok(picked) => picked,
         Err(why) => return usage(why),
     };
+    for setup in &picked.setups {
+        if let Err(why) = setup.scenario.explorable() {
+            return usage(format_args!("scenario {}: {why}", setup.scenario.name));
+        }
+    }
     let mut reports = Vec::new();
     for setup in &picked.setups {
         let report = match check(args, setup, picked.flaw) {

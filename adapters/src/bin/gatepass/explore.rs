@@ -34,11 +34,14 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         say(list);
         return ExitCode::SUCCESS;
     }
-    let setup = match args.pick.setups() {
+    let setup = match args.pick.setups(None) {
         Ok(picked) => picked.setups.into_iter().next(),
         Err(why) => return usage(why),
     };
     let Some(setup) = setup else { return usage("there is no scenario to explore") };
+    if let Err(why) = setup.scenario.explorable() {
+        return usage(why);
+    }
     let about = format!("{}: {}", setup.scenario.name, setup.scenario.about);
     let ready = || say(format_args!("{about}\nOpen http://{}/ in a browser; Ctrl-C ends it.", args.listen));
     match explore::serve(setup, args.listen, ready) {

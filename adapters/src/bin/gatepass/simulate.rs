@@ -8,6 +8,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gatepass_sim::{
     flaws::Flaw,
     report::{Failure, Reached, SeedsReport, grouped},
+    scenario::PLAYERS_MAX,
     setup::Setup,
     simulate::{Plan, Scheduler, Summary, simulate},
 };
@@ -24,6 +25,7 @@ Examples:
   gatepass simulate --flaw no-capacity                 whether seeds find a left-out rule
   gatepass simulate --flaws                            how soon they find each of them
   gatepass simulate --scenario lost-kick --seed 4711   one run again, the same as ever
+  gatepass simulate --scenario login --players 2000 --seeds 10
 
 Exit code: 0 if no run violates a property; 1 if one does, or if --flaws misses one; 2 for a mistake on the
 command line.";
@@ -35,7 +37,7 @@ pub(crate) struct Args {
     #[command(flatten)]
     pick: Pick,
     /// Look for every flaw in its scenario, and tell how many seeds that takes
-    #[arg(long, conflicts_with_all = ["scenarios", "policy", "flaw", "seed"])]
+    #[arg(long, conflicts_with_all = ["scenarios", "policy", "flaw", "seed", "players"])]
     flaws: bool,
     /// How many seeds to run [default: 10000; with --flaws at most 1000000 each]
     #[arg(long, value_name = "N")]
@@ -49,9 +51,13 @@ pub(crate) struct Args {
     /// How seeds draw the choices of their runs
     #[arg(long, value_name = "NAME", default_value = "mix", value_parser = scheduler())]
     scheduler: Scheduler,
-    /// Most choices in one run
-    #[arg(long, value_name = "N", default_value_t = Plan::default().steps)]
-    steps: u32,
+    /// Play with so many players, up to 10000: the scenario's own again and again, each time with accounts of
+    /// their own
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=PLAYERS_MAX as i64))]
+    players: Option<u16>,
+    /// Most choices in one run [default: 2000, or 100 per player if that is more]
+    #[arg(long, value_name = "N")]
+    steps: Option<u32>,
     /// Threads [default: one for each processor]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=256))]
     threads: Option<u16>,
@@ -70,11 +76,15 @@ fn scheduler() -> impl TypedValueParser<Value = Scheduler> {
 }
 
 impl Args {
+    fn usual_steps(&self) -> u32 {
+        Plan::default().steps.max(100 * self.players.map_or(0, u32::from))
+    }
+
     fn plan(&self, seeds: u64) -> Plan {
         Plan {
             from_seed: self.seed.unwrap_or(self.from_seed),
             seeds: if self.seed.is_some() { 1 } else { self.seeds.unwrap_or(seeds) },
-            steps: self.steps,
+            steps: self.steps.unwrap_or_else(|| self.usual_steps()),
             threads: self.threads.map_or_else(all_threads, usize::from),
             scheduler: self.scheduler,
             wanted: None,
@@ -90,7 +100,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if args.flaws {
         return hunt::run(args);
     }
-    let picked = match args.pick.setups() {
+    let picked = match args.pick.setups(args.players.map(usize::from)) {
         Ok(picked) => picked,
         Err(why) => return usage(why),
     };
@@ -126,7 +136,7 @@ fn simulated(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<See
         .map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
     let failure = summary.failure.as_ref().zip(found.as_ref()).map(|(failure, found)| Failure {
         seed: failure.seed,
-        reproduce: reproduce(setup, flaw, plan, failure.seed),
+        reproduce: reproduce(args, setup, flaw, failure.seed),
         choices_before: failure.found_in,
         choices_needed: failure.needed,
         violation: found.violation(written.as_ref()),
@@ -172,16 +182,16 @@ fn report(
 }
 
 /// The command that makes one run again: whatever decides about it is part of the command.
-fn reproduce(setup: &Setup, flaw: Option<&Flaw>, plan: Plan, seed: u64) -> String {
+fn reproduce(args: &Args, setup: &Setup, flaw: Option<&Flaw>, seed: u64) -> String {
     let flaw = flaw.map_or(String::new(), |flaw| format!(" --flaw {}", flaw.name));
     let (scenario, policy) = (&setup.scenario.name, &setup.scenario.policy);
-    let scheduler = match plan.scheduler {
+    let scheduler = match args.scheduler {
         Scheduler::Mix => String::new(),
         other => format!(" --scheduler {}", other.name()),
     };
-    let steps = match plan.steps {
-        steps if steps == Plan::default().steps => String::new(),
-        steps => format!(" --steps {steps}"),
-    };
-    format!("gatepass simulate --scenario {scenario} --policy {policy}{flaw}{scheduler}{steps} --seed {seed}")
+    let players = args.players.map_or(String::new(), |players| format!(" --players {players}"));
+    let steps = args.steps.map_or(String::new(), |steps| format!(" --steps {steps}"));
+    format!(
+        "gatepass simulate --scenario {scenario} --policy {policy}{flaw}{scheduler}{players}{steps} --seed {seed}"
+    )
 }

@@ -22,7 +22,7 @@ const SEEDS: u64 = 1_000_000;
 pub(super) fn run(args: &Args) -> ExitCode {
     let plan = args.plan(SEEDS);
     let started = Instant::now();
-    let flaws = FLAWS.iter().map(|flaw| hunted(flaw, plan)).collect::<Result<_, _>>();
+    let flaws = FLAWS.iter().map(|flaw| hunted(args, flaw, plan)).collect::<Result<_, _>>();
     let flaws = match flaws {
         Ok(flaws) => flaws,
         Err(why) => return usage(why),
@@ -40,7 +40,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
     ExitCode::from(if report.found_all() { 0 } else { FAILED })
 }
 
-fn hunted(flaw: &Flaw, plan: Plan) -> Result<Hunted, String> {
+fn hunted(args: &Args, flaw: &Flaw, plan: Plan) -> Result<Hunted, String> {
     let scenario = Scenario::named(flaw.scenario)
         .ok_or_else(|| format!("flaw {} names no scenario: {}", flaw.name, flaw.scenario))?;
     let setup = Arc::new(Setup::with_policy(scenario, flaw.policy()));
@@ -55,7 +55,7 @@ fn hunted(flaw: &Flaw, plan: Plan) -> Result<Hunted, String> {
         choices: failure.found_in,
         needed: failure.needed,
         shortest: failure.choices.len(),
-        reproduce: reproduce(&setup, Some(flaw), plan, failure.seed),
+        reproduce: reproduce(args, &setup, Some(flaw), failure.seed),
     });
     Ok(Hunted {
         flaw: flaw.name.to_owned(),
