@@ -228,6 +228,18 @@ impl Scenario {
         self
     }
 
+    /// The same for a world with a clock: every message takes time, every timer runs out, and whoever is cut off
+    /// or told to come again does so.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.slow = LinkKind::ALL.to_vec();
+        self.timers = TimerKind::ALL.into_iter().map(|kind| (kind, ALWAYS)).collect();
+        for player in self.players.iter_mut().filter(|player| player.cheat.is_none()) {
+            player.retries = u8::MAX;
+        }
+        self
+    }
+
     /// Its policy: the profile with its own rules.
     ///
     /// # Errors

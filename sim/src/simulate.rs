@@ -5,6 +5,7 @@
 //! some are all faults and timers, some hold one message back until nothing else is left to do.
 
 mod schedule;
+pub mod timed;
 
 use std::{
     sync::{

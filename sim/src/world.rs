@@ -5,7 +5,7 @@ mod effects;
 mod happen;
 mod step;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use arrayvec::ArrayVec;
 use gatepass_core::{
@@ -104,6 +104,17 @@ pub struct Scratch {
     pub steps: u64,
     /// Players admitted by a login.
     pub logins: u64,
+    /// What takes time, if somebody keeps the time.
+    pub started: Option<Vec<Started>>,
+}
+
+/// Something that takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// A message was sent, the last of its lane.
+    Sent(Pick),
+    /// A node armed a timer, to fire after this time.
+    Armed(usize, Timer, Duration),
 }
 
 impl Scratch {
@@ -118,6 +129,12 @@ impl World {
     /// The world at the beginning: servers have registered and hold their leases, no player has begun.
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
+        Self::begin_with(setup, &mut Scratch::default())
+    }
+
+    /// The same, telling what has started on the way there.
+    #[must_use]
+    pub fn begin_with(setup: &Setup, scratch: &mut Scratch) -> Self {
         let mut world = Self {
             hosts: setup.hosts().into_iter().map(Shared::new).collect(),
             net: Shared::new(Net::default()),
@@ -129,18 +146,17 @@ impl World {
             lost_leases: ArrayVec::new(),
             broken: None,
         };
-        let mut scratch = Scratch::default();
         for node in setup.players()..setup.nodes() {
             scratch.queue.push_back((node, Event::Command(Command::Start)));
         }
         for room in setup.first_room()..setup.nodes() {
-            world.link(setup, room, &mut scratch);
+            world.link(setup, room, scratch);
         }
-        world.run(setup, &mut scratch);
+        world.run(setup, scratch);
         while !world.net.get().packets.is_empty() {
             let first = world.net.get().pick(0, None);
-            world.deliver(first, &mut scratch);
-            world.run(setup, &mut scratch);
+            world.deliver(first, scratch);
+            world.run(setup, scratch);
         }
         world
     }
@@ -149,6 +165,12 @@ impl World {
     #[must_use]
     pub const fn broken(&self) -> Option<Broken> {
         self.broken
+    }
+
+    /// Somebody who keeps the time found a timer due that may not run out yet: clocks do not keep their order.
+    pub(crate) fn refuse_time(&mut self) {
+        self.broken
+            .get_or_insert(Broken::Invariant("a lease ends at its server first, whatever the clocks do"));
     }
 
     /// The nodes.
@@ -306,7 +328,7 @@ impl World {
                 let copy = self.net.get().packets[at].clone();
                 let delivered = self.deliver(pick, scratch);
                 // The copy comes after everything that was sent on its lane before.
-                self.net.edit().post(copy);
+                self.put(copy, scratch);
                 delivered
             }
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),
@@ -327,6 +349,17 @@ impl World {
                 possible && self.link(setup, room, scratch)
             }
         }
+    }
+}
+
+impl World {
+    /// Puts a packet on its way.
+    fn put(&mut self, packet: Shared<Packet>, scratch: &mut Scratch) {
+        if let Some(started) = &mut scratch.started {
+            let Packet { from, to, lane, .. } = *packet.get();
+            started.push(Started::Sent(Pick { from, to, lane, nth: 0 }));
+        }
+        self.net.edit().post(packet);
     }
 }
 

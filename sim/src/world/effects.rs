@@ -36,7 +36,7 @@ impl World {
             Effect::Connect { conn, endpoint } => self.connect(setup, node, conn, &endpoint, scratch),
             Effect::Close(conn) => self.close(setup, node, conn, scratch),
             Effect::CloseAll => {
-                self.reset_players(node);
+                self.reset_players(node, scratch);
                 self.hosts[node].edit().disarm_conns();
                 note(scratch, node, "closes every connection");
             }
@@ -91,7 +91,7 @@ impl World {
         }
         if setup.is_slow(from, to, &body) {
             let packet = Packet { from: from as u16, to: to as u16, lane, life, body };
-            self.net.edit().post(Shared::new(packet));
+            self.put(Shared::new(packet), scratch);
             return;
         }
         let host = self.hosts[to].get();

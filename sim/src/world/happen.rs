@@ -107,7 +107,7 @@ impl World {
         } else if node != setup.login() {
             self.past.room_crashed = true;
             self.unlink(setup, node, scratch);
-            self.reset_players(node);
+            self.reset_players(node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
                 self.ledger.edit().server_gone(id);
@@ -195,7 +195,7 @@ impl World {
     }
 
     /// Every player's connection to this RoomServer breaks.
-    pub(super) fn reset_players(&mut self, node: usize) {
+    pub(super) fn reset_players(&mut self, node: usize, scratch: &mut Scratch) {
         let net = self.net.edit();
         let conns: Vec<ConnId> =
             net.conns.iter().filter(|(_, room)| usize::from(*room) == node).map(|(conn, _)| *conn).collect();
@@ -204,7 +204,7 @@ impl World {
             let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u16;
             let packet =
                 Packet { from: node as u16, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
-            net.post(Shared::new(packet));
+            self.put(Shared::new(packet), scratch);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! `gatepass simulate`: many runs of a scenario, each drawn from its seed.
 
 mod hunt;
+mod timed;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
@@ -26,6 +27,7 @@ Examples:
   gatepass simulate --flaws                            how soon they find each of them
   gatepass simulate --scenario lost-kick --seed 4711   one run again, the same as ever
   gatepass simulate --scenario login --players 2000 --seeds 10
+  gatepass simulate --timed                            with clocks, and what must come true in the end
 
 Exit code: 0 if no run violates a property; 1 if one does, or if --flaws misses one; 2 for a mistake on the
 command line.";
@@ -39,7 +41,11 @@ pub(crate) struct Args {
     /// Look for every flaw in its scenario, and tell how many seeds that takes
     #[arg(long, conflicts_with_all = ["scenarios", "policy", "flaw", "seed", "players"])]
     flaws: bool,
-    /// How many seeds to run [default: 10000; with --flaws at most 1000000 each]
+    /// Keep the time: messages take some, timers run out when they should, faults end, and then everything must
+    /// come to rest
+    #[arg(long, conflicts_with_all = ["flaws", "scheduler", "steps", "threads", "json"])]
+    timed: bool,
+    /// How many seeds to run [default: 10000; with --flaws at most 1000000 each, with --timed 1000]
     #[arg(long, value_name = "N")]
     seeds: Option<u64>,
     /// The first seed
@@ -99,6 +105,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     }
     if args.flaws {
         return hunt::run(args);
+    }
+    if args.timed {
+        return timed::run(args);
     }
     let picked = match args.pick.setups(args.players.map(usize::from)) {
         Ok(picked) => picked,
