@@ -319,7 +319,7 @@ fn compare_states(world: &World, served: &Served, seen: &[String]) {
         packets.sort_by_key(|(from, to, lane, _)| (*from, *to, *lane));
         packets
     };
-    let packets = world
+    let packets: Vec<Packet> = world
         .net()
         .packets
         .iter()
