@@ -31,7 +31,7 @@ pub fn serve(setup: Arc<Setup>, address: SocketAddr, ready: impl FnOnce()) -> io
 
 /// A choice as a replay file writes it, with the names of the nodes it is about.
 pub(crate) fn action(setup: &Setup, choice: Choice) -> String {
-    let name = |node: u8| setup.names.get(usize::from(node)).map_or("nobody", String::as_str);
+    let name = |node: u16| setup.names.get(usize::from(node)).map_or("nobody", String::as_str);
     let about = match choice {
         Choice::Begin(node)
         | Choice::Crash(node)

@@ -30,7 +30,7 @@ pub struct Scenario {
     /// Links that take time: their messages are delivered by choice, in any interleaving. Messages on the
     /// other links arrive at once.
     pub slow: Vec<LinkKind>,
-    /// Which timers may run out, and how often in all. The others never do.
+    /// Which timers may run out, and how often in all; 255 means as often as they like. The others never do.
     pub timers: BTreeMap<TimerKind, u8>,
     /// Links that an attacker can read. The others are as good as encrypted.
     pub plain: Vec<LinkKind>,
@@ -97,7 +97,7 @@ pub struct AttackerPlan {
 }
 
 /// A player.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Player {
     /// His account. Players with the same one are the same person at several devices.
@@ -120,7 +120,7 @@ pub struct Player {
 }
 
 /// [`gatepass_core::client::Cheat`] by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheatName {
     /// Sends frames before it has logged in.
@@ -165,8 +165,12 @@ impl Default for Scenario {
     }
 }
 
-/// Most players of a world that is explored or simulated.
-pub const PLAYERS_MAX: usize = 64;
+/// Most players of a world that is simulated or replayed.
+pub const PLAYERS_MAX: usize = 10_000;
+/// Most players of a world that is explored: far more than any exploration ends with.
+pub const EXPLORED_PLAYERS_MAX: usize = 64;
+/// A timer with this budget runs out as often as it likes.
+pub const ALWAYS: u8 = u8::MAX;
 /// Most RoomServers of a world.
 pub const SERVERS_MAX: usize = 8;
 
@@ -253,7 +257,7 @@ impl Scenario {
     /// Why not.
     pub fn validate(&self) -> Result<(), ScenarioError> {
         if self.players.is_empty() || self.players.len() > PLAYERS_MAX {
-            return Err(ScenarioError::Size { key: "players", why: "a scenario has 1 to 64 players" });
+            return Err(ScenarioError::Size { key: "players", why: "a scenario has 1 to 10000 players" });
         }
         if self.servers == 0 || usize::from(self.servers) > SERVERS_MAX {
             return Err(ScenarioError::Size { key: "servers", why: "a scenario has 1 to 8 servers" });
@@ -269,6 +273,55 @@ impl Scenario {
             return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
         self.policy().map(|_| ())
+    }
+
+    /// Whether a world of it is small enough to be explored.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub const fn explorable(&self) -> Result<(), ScenarioError> {
+        if self.players.len() > EXPLORED_PLAYERS_MAX {
+            return Err(ScenarioError::Size {
+                key: "players",
+                why: "no exploration of more than 64 players would ever end; simulate them instead",
+            });
+        }
+        Ok(())
+    }
+
+    /// The same with so many players: its own come again and again, each time with accounts of their own. Timers
+    /// that it lets run out at all then do so as often as they like.
+    #[must_use]
+    pub fn crowded(mut self, players: usize) -> Self {
+        let first = self.players.len();
+        for n in first..players {
+            let (copy, mut player) = (n / first + 1, self.players[n % first].clone());
+            // Long names make room for the number, which makes them differ.
+            let number = format!("-{copy}");
+            let mut end = player.account.len().min(32 - number.len());
+            while !player.account.is_char_boundary(end) {
+                end -= 1;
+            }
+            player.account.truncate(end);
+            player.account.push_str(&number);
+            self.players.push(player);
+        }
+        if players > first {
+            self.timers.values_mut().for_each(|times| *times = ALWAYS);
+        }
+        self
+    }
+
+    /// The same for a world with a clock: every message takes time, every timer runs out, and whoever is cut off
+    /// or told to come again does so.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.slow = LinkKind::ALL.to_vec();
+        self.timers = TimerKind::ALL.into_iter().map(|kind| (kind, ALWAYS)).collect();
+        for player in self.players.iter_mut().filter(|player| player.cheat.is_none()) {
+            player.retries = u8::MAX;
+        }
+        self
     }
 
     /// Its policy: the profile with its own rules.

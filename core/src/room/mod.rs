@@ -160,6 +160,12 @@ impl RoomServer {
         })
     }
 
+    /// How many connections wait for another server to hand an account over.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.conns.values().filter(|state| matches!(state.phase, Phase::Waiting { .. })).count()
+    }
+
     /// Whether this connection is verified.
     #[must_use]
     pub fn is_live(&self, conn: ConnId) -> bool {

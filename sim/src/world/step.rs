@@ -92,7 +92,12 @@ impl World {
         let ignored = matches!(host.step(node, &setup.settings, event, effects), Step::Ignored(_));
         for effect in effects.as_slice() {
             match effect {
-                Effect::Arm { timer, .. } => host.arm(*timer),
+                Effect::Arm { timer, after } => {
+                    host.arm(*timer);
+                    if let Some(started) = &mut scratch.started {
+                        started.push(Started::Armed(node, *timer, *after));
+                    }
+                }
                 Effect::Disarm(timer) => {
                     host.disarm(timer);
                 }

@@ -57,8 +57,8 @@ impl Pick {
         })
     }
 
-    /// Makes ready what was chosen.
-    pub(crate) fn setups(&self) -> Result<Picked, String> {
+    /// Makes ready what was chosen, with so many players if a number is given.
+    pub(crate) fn setups(&self, players: Option<usize>) -> Result<Picked, String> {
         let flaw = self.flaw.as_deref().map(named_flaw).transpose()?;
         let mut scenarios = match (&self.scenarios[..], flaw) {
             ([], Some(flaw)) => vec![named_scenario(flaw.scenario)?],
@@ -75,6 +75,9 @@ impl Pick {
             for scenario in &mut scenarios {
                 scenario.policy.clone_from(name);
             }
+        }
+        if let Some(players) = players {
+            scenarios = scenarios.into_iter().map(|scenario| scenario.crowded(players)).collect();
         }
         let setups = scenarios.into_iter().map(|scenario| setup(scenario, flaw));
         Ok(Picked { setups: setups.collect::<Result<_, _>>()?, flaw })
@@ -134,7 +137,7 @@ mod tests {
     fn every_flaw_is_ready_by_its_name_alone() {
         for flaw in FLAWS {
             let pick = Pick { flaw: Some(flaw.name.to_owned()), ..Pick::default() };
-            let picked = pick.setups().expect("flaws name shipped scenarios");
+            let picked = pick.setups(None).expect("flaws name shipped scenarios");
             assert_eq!(picked.setups.len(), 1);
             assert_ne!(picked.setups[0].settings.policy, Policy::STRICT, "{}", flaw.name);
         }
