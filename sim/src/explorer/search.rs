@@ -219,7 +219,7 @@ impl<S: Space> Search<'_, S> {
                 exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state.clone());
             }
             space.findings(&state, &mut |finding| new.found.push((finding, print)));
-            new.push(print, state);
+            new.push(print, state, &mut Vec::new());
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
         drop(ground);
