@@ -230,6 +230,7 @@ pub fn check(
     bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, ScenarioError> {
+    scenario.explorable()?;
     let setup = Arc::new(Setup::new(scenario)?);
     Ok(explore(&setup, None, bounds, progress))
 }

@@ -118,6 +118,7 @@ fn room(host: &Host) -> Value {
     let (connections, accounts) = server.sizes();
     json!({
         "up": host.up,
+        "paused": host.paused,
         "server": server.id().to_string(),
         "linked": host.link.is_some(),
         "lease": host.timers.iter().any(|timer| TimerKind::of(timer) == TimerKind::LeaseEnd),

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 pub mod attacker;
+pub mod catalog;
 pub mod check;
 pub mod choice;
 pub mod diagram;
@@ -13,6 +14,7 @@ pub mod explorer;
 pub mod flaws;
 pub mod host;
 pub mod itf;
+pub mod matrix;
 mod memo;
 pub mod memory;
 pub mod misread;
@@ -27,5 +29,6 @@ pub mod shared;
 pub mod shrink;
 pub mod simulate;
 pub mod trace;
+pub mod weaknesses;
 pub mod words;
 pub mod world;

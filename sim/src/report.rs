@@ -12,11 +12,13 @@ use crate::{check, flaws::Flaw, world::Broken};
 
 pub mod compare;
 pub mod html;
+mod hunt;
 pub mod matrix;
 mod run;
 mod seeds;
 
 pub use crate::check::Ended;
+pub use hunt::{Found, HuntReport, Hunted};
 pub use run::RunReport;
 pub use seeds::{Failure, Reached, SeedsReport};
 

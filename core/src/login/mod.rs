@@ -153,10 +153,7 @@ impl LoginServer {
                 _ => Next::Ignore,
             },
             (Phase::Finding { session, scene }, Ok(Answer::Cache(answer))) => match answer {
-                CacheAnswer::Session { account, token: Some((key, place)) } => {
-                    Next::Reply(room_reply(account, key, place))
-                }
-                CacheAnswer::Session { account, token: None } => Next::Ask(
+                CacheAnswer::Session { account } => Next::Ask(
                     Phase::Placing { session, account, scene },
                     Ask::Center(CenterAsk::Place { account, scene }),
                 ),
@@ -174,7 +171,9 @@ impl LoginServer {
                 CenterAnswer::Full => Next::Refuse(Refusal::NoRoom),
             },
             (Phase::Issuing { account }, Ok(Answer::Cache(answer))) => match answer {
-                CacheAnswer::Issued { key, place } => Next::Reply(room_reply(account, key, place)),
+                CacheAnswer::Issued { key, place: Place { endpoint, room, scene, .. } } => {
+                    Next::Reply(Reply::Room { account, endpoint, key, room, scene })
+                }
                 CacheAnswer::Refused(why) => Next::Refuse(why),
                 _ => Next::Ignore,
             },
@@ -247,11 +246,6 @@ impl Role for LoginServer {
 fn refuse(conn: ConnId, why: Refusal, out: &mut Effects) {
     out.note(Fact::RequestRefused { why });
     out.send(conn, Message::Reply(Reply::Refused(why)));
-}
-
-const fn room_reply(account: AccountId, key: RoomKey, place: Place) -> Reply {
-    let Place { endpoint, room, scene, .. } = place;
-    Reply::Room { account, endpoint, key, room, scene }
 }
 
 /// The name that failures are counted for; a guest has none, his device id cannot be guessed.

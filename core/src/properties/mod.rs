@@ -10,7 +10,7 @@ mod judge;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::judge::{Judgement, Step, View};
+pub use self::judge::{Judgement, Step, View, promises_too_much};
 
 /// Something that must always be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
