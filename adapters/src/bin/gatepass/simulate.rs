@@ -16,7 +16,9 @@ use gatepass_sim::{
 
 use crate::{
     FAILED,
-    shared::{all_threads, counterexample::Counterexample, pick::Pick, play_crowd, progress::Line, say, say_json},
+    shared::{
+        all_threads, counterexample::Counterexample, pick::Pick, play_crowd, progress::Line, say, say_json,
+    },
 };
 
 const EXAMPLES: &str = "\
