@@ -321,7 +321,9 @@ impl Cache {
         // A renewal that was overtaken by a later one must not stand for more than that one.
         if number >= *newest {
             *newest = number;
-            out.arm(Timer::ServerLease(server), cx.settings.times.lease);
+            if cx.settings.policy.leases_expire {
+                out.arm(Timer::ServerLease(server), cx.settings.times.lease);
+            }
         }
         CacheAnswer::Renewed { generation: self.generation }
     }

@@ -81,6 +81,12 @@ pub struct Policy {
     pub seats_counted: bool,
     /// A RoomServer takes no more connections than it was sized for.
     pub connections_bounded: bool,
+    /// A LoginServer answers within a time, and a connection that is not verified within one is closed.
+    pub waits_bounded: bool,
+    /// A seat that nobody comes for is free again.
+    pub seats_expire: bool,
+    /// The lease of a server that does not renew it ends.
+    pub leases_expire: bool,
     /// A process that was stopped fires the timers that ran out meanwhile before it does anything else.
     pub timers_first: bool,
 }
@@ -171,6 +177,9 @@ impl Policy {
         capacity_enforced: true,
         seats_counted: true,
         connections_bounded: true,
+        waits_bounded: true,
+        seats_expire: true,
+        leases_expire: true,
         timers_first: true,
     };
 

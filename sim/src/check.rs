@@ -15,6 +15,7 @@ use stateright::Model;
 pub use crate::explorer::{Bounds, Progress};
 use crate::{
     choice::Choice,
+    eventually::{self, Unkept},
     explorer::{
         self, Found, Graph, GraphBounds, Options, Space, TooLarge,
         liveness::{Lasso, always_possible},
@@ -203,6 +204,8 @@ pub struct Report {
     pub properties: Vec<(Property, Verdict)>,
     /// Every goal of the scenario, and whether a run met it.
     pub goals: Vec<(Goal, bool)>,
+    /// Whether every run ends as it must, where that was looked at and there were not too many.
+    pub in_the_end: Option<bool>,
     /// What broke, the one that was asked for first.
     pub violations: Vec<Violation>,
 }
@@ -267,14 +270,33 @@ pub fn explore(
     let mut violations: Vec<Violation> = outcome.found.iter().filter_map(violation).collect();
     // What was asked for first, then in the order of the properties.
     violations.sort_by_key(|it| (!is_wanted(it.broken), it.broken));
-    let ended = match outcome.ended {
+    let mut ended = match outcome.ended {
         _ if !violations.is_empty() => Ended::Violated,
         explorer::Ended::Exhausted | explorer::Ended::Stopped => Ended::Exhausted,
         explorer::Ended::StateBound => Ended::StateBound,
         explorer::Ended::MemoryBound => Ended::MemoryBound,
         explorer::Ended::TimeBound => Ended::TimeBound,
     };
+    let mut in_the_end = None;
+    if setup.scenario.patient && ended == Ended::Exhausted {
+        let unkept = match eventually::in_the_end(setup, GraphBounds::default()) {
+            Ok((_, None)) => {
+                in_the_end = Some(true);
+                None
+            }
+            Ok((_, unkept)) => unkept,
+            Err(_) => None,
+        };
+        if let Some(Unkept { promise, choices }) = unkept {
+            in_the_end = Some(false);
+            ended = Ended::Violated;
+            let goes_round = Broken::Invariant("a run goes round for ever");
+            let broken = promise.map_or(goes_round, Broken::Eventually);
+            violations.push(Violation { broken, choices, shortest: true });
+        }
+    }
     Report {
+        in_the_end,
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
         states: outcome.states,

@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod check;
 pub mod choice;
 pub mod diagram;
+pub mod eventually;
 pub mod explore;
 pub mod explorer;
 pub mod flaws;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     choice::{Choice, NotAChoice},
+    eventually::unkept_at_end,
     misread::Misread,
     scenario::{Scenario, ScenarioError, rules_of},
     setup::Setup,
@@ -135,7 +136,8 @@ fn follow(setup: &Setup, choices: &[Choice]) -> (Trace, usize) {
         }
         trace.steps.push(TraceStep { choice: choice.to_string(), happenings });
     }
-    trace.violation = world.broken().map(|broken| (broken.name().to_owned(), broken.says().to_owned()));
+    let broken = broken_or_unkept(&world, setup);
+    trace.violation = broken.map(|broken| (broken.name().to_owned(), broken.says().to_owned()));
     if trace.violation.is_some() {
         // What no fact broke, the last step did as a whole.
         let last = trace.steps.last().map(|step| step.happenings.len().saturating_sub(1));
@@ -152,5 +154,9 @@ pub fn outcome(setup: &Setup, choices: &[Choice]) -> Option<Broken> {
     for &choice in choices {
         world.apply(setup, choice, &mut scratch);
     }
-    world.broken()
+    broken_or_unkept(&world, setup)
+}
+
+fn broken_or_unkept(world: &World, setup: &Setup) -> Option<Broken> {
+    world.broken().or_else(|| unkept_at_end(world, setup).map(Broken::Eventually))
 }

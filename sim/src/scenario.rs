@@ -45,6 +45,9 @@ pub struct Scenario {
     /// Two live sessions of an account are judged only when nothing is under way: to see what stays wrong, where a
     /// policy lets two be live for a moment.
     pub at_rest: bool,
+    /// When nothing is under way, the timers that bound a wait run out, however often: so that it can be asked how
+    /// everything ends.
+    pub patient: bool,
     /// What must happen in some run of this scenario.
     pub goals: Vec<Goal>,
     /// The players.
@@ -159,6 +162,7 @@ impl Default for Scenario {
             attacker: None,
             watch: Vec::new(),
             at_rest: false,
+            patient: false,
             goals: Vec::new(),
             players: Vec::new(),
         }

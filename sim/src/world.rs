@@ -26,6 +26,7 @@ use gatepass_core::{
 use crate::{
     attacker::Attacker,
     choice::Choice,
+    eventually::{Eventually, ends_a_wait},
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
     net::{Body, Net, Nodes, Packet, Pick},
@@ -93,6 +94,8 @@ struct Past {
 pub enum Broken {
     /// A property.
     Property(Property),
+    /// Something that must be true in the end.
+    Eventually(Eventually),
     /// A role's own invariant: a defect of ours, whatever the policy.
     Invariant(&'static str),
 }
@@ -103,6 +106,7 @@ impl Broken {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Property(property) => property.name(),
+            Self::Eventually(promise) => promise.name(),
             Self::Invariant(rule) => rule,
         }
     }
@@ -112,6 +116,7 @@ impl Broken {
     pub const fn says(self) -> &'static str {
         match self {
             Self::Property(property) => property.says(),
+            Self::Eventually(promise) => promise.says(),
             Self::Invariant(_) => "a role's own invariant does not hold",
         }
     }
@@ -272,7 +277,8 @@ impl World {
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
                 let (node, nth) = (node as u16, last.1);
                 let may_fire = self.may_fire(setup, host, timer, nth);
-                if self.fires[kind as usize] > 0 && may_fire {
+                let fires = self.fires[kind as usize] > 0 || self.runs_out_in_time(setup, host, kind);
+                if fires && may_fire {
                     choices.push(Choice::Fire { node, kind, nth });
                 }
                 if self.faults.clock_jump > 0 && !may_fire && kind != TimerKind::LeaseEnd {
@@ -351,6 +357,17 @@ impl World {
             }
             _ => true,
         }
+    }
+
+    /// Whether a timer of this kind runs out whatever its budget: it bounds a wait, and nothing else is under way.
+    fn runs_out_in_time(&self, setup: &Setup, host: &Host, kind: TimerKind) -> bool {
+        let quiet = setup.scenario.patient && self.net.get().packets.is_empty() && ends_a_wait(kind);
+        quiet
+            && match (&host.role, kind) {
+                // Who has a lease waits for nothing.
+                (HostRole::Room(room), TimerKind::Renew) => !room.has_lease(),
+                _ => true,
+            }
     }
 
     /// Whether the server has ended every lease up to this renewal itself, or is dead, or is stopped: time goes on

@@ -100,7 +100,9 @@ impl LoginServer {
             }
             RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return Step::Advanced,
         };
-        out.arm(Timer::Request(conn), cx.settings.times.request);
+        if cx.settings.policy.waits_bounded {
+            out.arm(Timer::Request(conn), cx.settings.times.request);
+        }
         let call = CallId { conn, number: 1 };
         self.requests.insert(conn, Pending { addr, call: call.number, phase });
         out.push(Effect::Ask { call, ask });

@@ -77,9 +77,10 @@ impl World {
         let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
             return false;
         };
+        let free = self.fires[kind as usize] == 0 && self.runs_out_in_time(setup, host.get(), kind);
         if !host.get().runs()
             || !self.may_fire(setup, host.get(), &timer, nth)
-            || !spend_fire(&mut self.fires[kind as usize])
+            || !free && !spend_fire(&mut self.fires[kind as usize])
         {
             return false;
         }
