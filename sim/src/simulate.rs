@@ -179,7 +179,7 @@ impl Weights {
             Choice::Begin(_) => self.begin,
             Choice::Deliver(pick) if pick.nth == 0 => self.deliver,
             Choice::Deliver(_) => self.overtake,
-            Choice::Fire { .. } => self.fire,
+            Choice::Fire { .. } | Choice::Age(_) => self.fire,
             Choice::Link(_) | Choice::Restart(_) | Choice::Wake(_) | Choice::Attack(_) => 8,
             Choice::Drop(_)
             | Choice::Duplicate(_)

@@ -1,6 +1,7 @@
 //! The world: nodes, network, budgets and ledger, with what may happen next and what comes of it. The one
 //! place in the simulator where effects get a meaning.
 
+mod age;
 mod attack;
 mod effects;
 mod faults;
@@ -12,10 +13,10 @@ use std::collections::VecDeque;
 use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
-    ids::{ConnId, Generation, ServerId},
+    ids::{ConnId, Generation, Payload, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToServer},
+    message::{Age, Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
@@ -50,6 +51,8 @@ pub struct World {
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
     attacker: Shared<Attacker>,
+    /// Signed payloads that somebody has sent, in order, and how old they are on the clock of their verifier.
+    windows: Shared<Vec<(Payload, Age)>>,
     broken: Option<Broken>,
 }
 
@@ -132,6 +135,7 @@ impl World {
             past: Past::default(),
             lost_leases: ArrayVec::new(),
             attacker: Shared::new(setup.attacker()),
+            windows: Shared::new(Vec::new()),
             broken: None,
         };
         let mut scratch = Scratch::default();
@@ -228,6 +232,7 @@ impl World {
             }
         }
         self.fault_choices(setup, choices);
+        self.age_choices(choices);
     }
 
     fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
@@ -295,6 +300,10 @@ impl World {
             }
             Timer::Grace if ordered => {
                 self.lost_leases.iter().all(|(server, number)| self.has_ended(setup, *server, *number))
+            }
+            // What was used is forgotten only when nobody can use it again.
+            Timer::PayloadEnd(payload) if setup.settings.policy.signature_memory_outlasts_window => {
+                self.is_over(setup, *payload)
             }
             _ => true,
         }
@@ -413,6 +422,7 @@ impl World {
                 self.faults.clock_jump > 0 && self.jump(setup, usize::from(node), kind, nth, scratch)
             }
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
+            Choice::Age(nth) => self.grow_older(setup, nth, scratch),
         }
     }
 }
