@@ -12,7 +12,7 @@ use gatepass_sim::{
 fn run(c: &mut Criterion) {
     let scenario = Scenario::named("login").expect("it is shipped");
     let setup = Arc::new(Setup::new(scenario).expect("it can be played"));
-    let plan = Plan { from_seed: 1, seeds: 200, steps: 500, threads: 1 };
+    let plan = Plan { seeds: 200, threads: 1, ..Plan::default() };
     let first = simulate(&setup, plan, &mut |_, _| {});
     assert!(first.failure.is_none(), "{:?}", first.failure);
     println!("{} steps in {} runs, {:.0} steps a second", first.steps, first.runs, first.steps_per_second());

@@ -64,7 +64,8 @@ fn steps(c: &mut Criterion) {
     let (server, version) = town.cache.owner(account).expect("it is in a room");
     let release = asked(Ask::Cache(CacheAsk::Release { account, server, version }));
     let seq = Ordinal { generation: Generation(1), count: 1 };
-    let back = CacheAsk::Reassert { server, generation: Generation(1), account, seq };
+    let held = Box::from([(account, seq)]);
+    let back = CacheAsk::Reassert { server, generation: Generation(1), held };
     step(c, "cache: an account is released and claimed", &town.cache, &[release, asked(Ask::Cache(back))]);
     let place = asked(Ask::Center(CenterAsk::Place { account: AccountId(5_000), scene: 1 }));
     let msg = Message::ToCenter(ToCenter::Room { room: RoomId(1), players: 49, joined: None });

@@ -10,15 +10,15 @@ use gatepass_core::{
 };
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    time::{Instant, timeout},
 };
 
 use crate::{
     codec::{self, FromServer},
-    drive::{RELINK, RoleId},
+    drive::RoleId,
     gate::{Gate, Pass},
     key::SharedKey,
-    peer::{self, End, Peer, Session},
+    peer::{self, Again, End, Peer, Session},
     service::{CONNECT, LINK_QUEUE_MAX},
     shell::{self, Shell},
 };
@@ -67,19 +67,23 @@ impl Session for RoomServer<'_> {
     }
 }
 
-/// The RoomServer's side: keeps a link to RCenter, for ever. A lost link is tried again every three seconds.
+/// The RoomServer's side: keeps a link to RCenter, for ever. A lost link is tried again, at the latest every
+/// three seconds.
 pub(crate) async fn connect(address: String, shell: Arc<Shell>) {
+    let mut again = Again::default();
     loop {
         if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&address)).await {
             peer::tune_link(&stream);
             tracing::info!(%address, "linked to RCenter");
             let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
             shell.uplink(Some(Arc::clone(&peer)));
+            let since = Instant::now();
             peer::run(&stream, &peer, &mut Uplink { shell: &shell }).await;
+            again.lasted(since.elapsed());
             shell.uplink(None);
             tracing::warn!(%address, "the link to RCenter is lost");
         }
-        sleep(RELINK).await;
+        again.pause().await;
     }
 }
 

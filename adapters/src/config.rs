@@ -1,6 +1,6 @@
 //! What a server is told. Every field has a default: without any configuration all roles run on loopback.
 
-use std::{fmt, net::SocketAddr, time::Duration};
+use std::{fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use gatepass_core::{
     limits::{Capacity, Times},
@@ -151,6 +151,10 @@ pub struct Config {
     pub times: Times,
     /// How much fits.
     pub capacity: Capacity,
+    /// Where everything that happens is recorded, if it is.
+    pub record: Option<PathBuf>,
+    /// Bytes that all recordings there may take.
+    pub record_max_bytes: u64,
     /// How log lines look.
     pub log_format: LogFormat,
 }
@@ -185,6 +189,8 @@ impl Default for Config {
             http_idle: Duration::from_secs(30),
             times: Times::default(),
             capacity: Capacity::default(),
+            record: None,
+            record_max_bytes: 1 << 30,
             log_format: LogFormat::Text,
         }
     }
@@ -305,6 +311,13 @@ impl Config {
             return Err("http_idle must be longer than nothing".into());
         }
         Ok(())
+    }
+
+    /// Whether other processes are linked to this one, on either side.
+    pub(crate) fn has_links(&self) -> bool {
+        let asks =
+            [Part::Cache, Part::Accounts, Part::Center].iter().any(|part| self.service(*part).is_some());
+        asks || self.center.is_some() || self.center_listen.is_some() || self.service_listen.is_some()
     }
 }
 

@@ -8,16 +8,18 @@ use std::{collections::VecDeque, time::Duration, vec::Drain};
 
 use gatepass_core::{
     cache::Cache,
-    ids::{Addr, CallId, ConnId},
+    ids::{Addr, CallId, ConnId, Generation, ServerId},
     ledger::Fact,
     login::LoginServer,
     message::{AccountsAsk, Answer, Ask, Asker, Message, Question, Reply, ToCenter, ToPlayer, ToServer},
     rcenter::RCenter,
-    role::{Command, Cx, Effect, Effects, Entropy, Event, Outage, Role, Settings},
+    role::{Command, Cx, Effect, Effects, Entropy, Event, Outage, Role, Settings, Step},
     room::RoomServer,
+    text::Endpoint,
 };
+use serde::{Deserialize, Serialize};
 
-use crate::timers::Timers;
+use crate::{record::Tape, timers::Timers};
 
 /// Most steps of one call. What follows beyond it waits for the next call, in order.
 pub const STEPS_MAX: usize = 4_096;
@@ -29,7 +31,7 @@ pub const RELINK: Duration = Duration::from_secs(3);
 const LOOPBACK: Addr = Addr((0xffff << 32) | 0x7f00_0001);
 
 /// A role of this process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum RoleId {
     /// Sessions, tokens, ownership.
     Cache,
@@ -156,10 +158,8 @@ pub enum Out {
 pub struct Node<E> {
     settings: Settings,
     entropy: E,
-    cache: Option<Cache>,
-    center: Option<RCenter>,
-    login: Option<LoginServer>,
-    room: Option<RoomServer>,
+    roles: Roles,
+    tape: Option<Tape>,
     timers: Timers,
     queue: VecDeque<(RoleId, Event)>,
     effects: Effects,
@@ -181,24 +181,86 @@ pub struct Roles {
     pub room: Option<RoomServer>,
 }
 
+/// What the roles of one life of a process are made of: with the events they hear, all that they do follows from it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The generation the cache lives in, and whether it begins with a grace.
+    pub cache: Option<(Generation, bool)>,
+    /// RCenter is there.
+    pub center: bool,
+    /// The LoginServer is there.
+    pub login: bool,
+    /// The RoomServer's id in this life, and what clients are told of its address.
+    pub room: Option<(ServerId, Endpoint)>,
+}
+
+impl Origin {
+    /// The roles, not yet started.
+    #[must_use]
+    pub fn roles(&self) -> Roles {
+        Roles {
+            cache: self.cache.map(|(generation, grace)| Cache::new(generation, grace)),
+            center: self.center.then(RCenter::new),
+            login: self.login.then(LoginServer::new),
+            room: self.room.map(|(id, endpoint)| RoomServer::new(id, endpoint)),
+        }
+    }
+}
+
+impl Roles {
+    /// Whether a role is here.
+    #[must_use]
+    pub const fn has(&self, role: RoleId) -> bool {
+        match role {
+            RoleId::Cache => self.cache.is_some(),
+            RoleId::Center => self.center.is_some(),
+            RoleId::Login => self.login.is_some(),
+            RoleId::Room => self.room.is_some(),
+        }
+    }
+
+    /// Steps one of them; nothing if it is not here. Servers and the check of a recording both step roles here.
+    pub fn step(&mut self, role: RoleId, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Option<Step> {
+        match role {
+            RoleId::Cache => self.cache.as_mut().map(|role| role.step(cx, event, out)),
+            RoleId::Center => self.center.as_mut().map(|role| role.step(cx, event, out)),
+            RoleId::Login => self.login.as_mut().map(|role| role.step(cx, event, out)),
+            RoleId::Room => self.room.as_mut().map(|role| role.step(cx, event, out)),
+        }
+    }
+
+    /// The invariants of all of them.
+    ///
+    /// # Errors
+    /// Names the invariant that does not hold.
+    pub fn check(&self) -> Result<(), &'static str> {
+        self.cache.as_ref().map_or(Ok(()), Role::check)?;
+        self.center.as_ref().map_or(Ok(()), Role::check)?;
+        self.login.as_ref().map_or(Ok(()), Role::check)?;
+        self.room.as_ref().map_or(Ok(()), Role::check)
+    }
+}
+
 impl<E: Entropy> Node<E> {
     /// A node of these roles, not yet started.
     #[must_use]
     pub fn new(settings: Settings, roles: Roles, entropy: E) -> Self {
-        let Roles { cache, center, login, room } = roles;
         Self {
             settings,
             entropy,
-            cache,
-            center,
-            login,
-            room,
+            roles,
+            tape: None,
             timers: Timers::new(),
             queue: VecDeque::new(),
             effects: Effects::new(),
             out: Vec::new(),
             relink: None,
         }
+    }
+
+    /// Has every step recorded from now on: before the first, or the recording cannot be replayed.
+    pub fn record(&mut self, tape: Tape) {
+        self.tape = Some(tape);
     }
 
     /// Starts the roles, services first, and links RoomServer and RCenter if both are here.
@@ -217,12 +279,7 @@ impl<E: Entropy> Node<E> {
     /// Whether a role is here.
     #[must_use]
     pub const fn has(&self, role: RoleId) -> bool {
-        match role {
-            RoleId::Cache => self.cache.is_some(),
-            RoleId::Center => self.center.is_some(),
-            RoleId::Login => self.login.is_some(),
-            RoleId::Room => self.room.is_some(),
-        }
+        self.roles.has(role)
     }
 
     /// The settings of the deployment.
@@ -234,13 +291,13 @@ impl<E: Entropy> Node<E> {
     /// The RoomServer, for gauges and readiness.
     #[must_use]
     pub const fn room(&self) -> Option<&RoomServer> {
-        self.room.as_ref()
+        self.roles.room.as_ref()
     }
 
     /// The cache, for gauges.
     #[must_use]
     pub const fn cache(&self) -> Option<&Cache> {
-        self.cache.as_ref()
+        self.roles.cache.as_ref()
     }
 
     /// Takes an event and what follows from it. Timers that have ended come first, so nothing is accepted after
@@ -296,10 +353,7 @@ impl<E: Entropy> Node<E> {
     /// # Errors
     /// Names the invariant that does not hold.
     pub fn check(&self) -> Result<(), &'static str> {
-        self.cache.as_ref().map_or(Ok(()), Role::check)?;
-        self.center.as_ref().map_or(Ok(()), Role::check)?;
-        self.login.as_ref().map_or(Ok(()), Role::check)?;
-        self.room.as_ref().map_or(Ok(()), Role::check)
+        self.roles.check()
     }
 
     fn has_more(&self, now: Duration) -> bool {
@@ -321,15 +375,15 @@ impl<E: Entropy> Node<E> {
     }
 
     fn step(&mut self, role: RoleId, event: Event) {
-        let cx = &mut Cx { settings: &self.settings, entropy: &mut self.entropy };
-        let out = &mut self.effects;
+        let Self { settings, entropy, roles, tape, effects: out, .. } = self;
         // A role that is not here ignores everything, as one that is here ignores what means nothing to it.
-        let _ = match role {
-            RoleId::Cache => self.cache.as_mut().map(|role| role.step(cx, event, out)),
-            RoleId::Center => self.center.as_mut().map(|role| role.step(cx, event, out)),
-            RoleId::Login => self.login.as_mut().map(|role| role.step(cx, event, out)),
-            RoleId::Room => self.room.as_mut().map(|role| role.step(cx, event, out)),
+        let Some(tape) = tape.as_mut().filter(|_| roles.has(role)) else {
+            let _ = roles.step(role, &mut Cx { settings, entropy }, event, out);
+            return;
         };
+        tape.hears(role, &event);
+        let became = roles.step(role, &mut Cx { settings, entropy: &mut tape.tap(entropy) }, event, out);
+        tape.does(became, out.as_slice());
     }
 
     fn carry_out(&mut self, role: RoleId, now: Duration) {

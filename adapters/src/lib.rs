@@ -14,6 +14,7 @@
 //! | [`service`] | questions to services of other processes |
 //! | [`client`] | a player over real sockets |
 //! | [`game`] | what happens inside a room |
+//! | [`record`] | what happened, written down and checked later |
 //! | [`metrics`] | what an operator sees |
 //! | [`vectors`] | checks of recorded bytes |
 
@@ -33,6 +34,7 @@ pub mod load;
 pub mod metrics;
 pub mod peer;
 mod ports;
+pub mod record;
 pub mod server;
 pub mod service;
 pub mod shell;

@@ -21,6 +21,8 @@ use tokio::{
     time::{sleep, timeout},
 };
 
+use crate::drive::RELINK;
+
 /// Bytes that may wait for a slow player, as in the original. One more closes its connection.
 pub const QUEUE_MAX: usize = 262_144;
 /// A closed connection may take this long to take its last bytes and answer the end with its own.
@@ -284,6 +286,30 @@ pub fn listen(addr: std::net::SocketAddr) -> io::Result<tokio::net::TcpListener>
     socket.set_reuseaddr(true)?;
     socket.bind(addr)?;
     socket.listen(BACKLOG)
+}
+
+/// When a link is tried again: one that lasted, at once; then after pauses that grow up to [`RELINK`], so that
+/// a server that comes back is found while the leases of the others still last.
+#[derive(Debug, Default)]
+pub(crate) struct Again {
+    pause: Duration,
+}
+
+impl Again {
+    const FIRST: Duration = Duration::from_millis(50);
+
+    /// A link was up this long. One that ended soon was not wanted by its peer.
+    pub(crate) fn lasted(&mut self, time: Duration) {
+        if time >= RELINK {
+            self.pause = Duration::ZERO;
+        }
+    }
+
+    /// Waits until it is time to try again.
+    pub(crate) async fn pause(&mut self) {
+        sleep(self.pause).await;
+        self.pause = (self.pause * 2).clamp(Self::FIRST, RELINK);
+    }
 }
 
 /// Sends without delay, and notices within seconds that the process at the other end of a link has vanished

@@ -260,6 +260,12 @@ impl Ports {
                 }
             }
             Fact::Drained => self.drained = true,
+            Fact::OtherTerms { server, theirs } => tracing::error!(
+                %server,
+                lease = ?theirs.lease,
+                margin = ?theirs.margin,
+                "no lease: the other side has these times, and this one has others; give both the same"
+            ),
             _ => {}
         }
     }

@@ -1,14 +1,18 @@
 //! A whole server in one value: [`Server::start`] and [`Running::shutdown`].
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt,
+    fs::{File, TryLockError},
+    io,
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use gatepass_core::{
-    cache::Cache,
     ids::{Generation, ServerId},
-    login::LoginServer,
-    rcenter::RCenter,
     role::{Command, Entropy, Event, Settings},
-    room::RoomServer,
     text::Endpoint,
 };
 use tokio::{
@@ -19,20 +23,21 @@ use tokio::{
 };
 
 use crate::{
-    accounts::{LaneLimits, Lanes},
+    accounts::{AccountsPort, LaneLimits, Lanes},
     admin::{self, Admin},
     center, codec,
     config::{Config, Cost, Part},
-    drive::{Node, OsEntropy, RoleId, Roles},
+    drive::{Node, Origin, OsEntropy, RoleId},
     game::{Game, Lounge},
     gate::{Gate, GateLimits},
     http::{self, HttpTimes},
     key::SharedKey,
     metrics::Metrics,
     peer::{self, LINGER},
+    record::{Aliases, Recording, StoreKind, Witnessed},
     service::{self, Services},
     shell::{Outside, Shell},
-    store::SqliteAccounts,
+    store::{SqliteAccounts, StoreError},
     tcp, udp,
 };
 
@@ -61,6 +66,8 @@ pub enum StartError {
     Store(String),
     /// Threads could not be started.
     Threads(io::Error),
+    /// Nothing can be recorded there.
+    Record(PathBuf, io::Error),
 }
 
 impl fmt::Display for StartError {
@@ -70,6 +77,7 @@ impl fmt::Display for StartError {
             Self::Listen { role, addr, error } => write!(f, "cannot listen on {addr} for {role}: {error}"),
             Self::Store(why) => write!(f, "cannot open the account store: {why}"),
             Self::Threads(error) => write!(f, "cannot start threads: {error}"),
+            Self::Record(dir, error) => write!(f, "cannot record into {}: {error}", dir.display()),
         }
     }
 }
@@ -121,6 +129,10 @@ pub struct Running {
     gates: Vec<Arc<Gate>>,
     drain: Duration,
     has_room: bool,
+    recording: Option<Recording>,
+    services: Vec<Arc<service::Client>>,
+    /// Held as long as the cache of this process may answer.
+    _lock: Option<File>,
 }
 
 impl Server {
@@ -143,11 +155,12 @@ impl Server {
         let addresses = listeners.addresses;
         let policy = config.policy().map_err(StartError::Config)?;
         let settings = Settings { policy, times: config.times.clone(), capacity: config.capacity.clone() };
+        let lock = lock_database(&config)?;
         let store = open_store(&config)?;
         let mut entropy = OsEntropy::new();
-        let roles = roles(&config, store.as_deref(), addresses.room, &mut entropy)?;
-
+        let origin = origin(&config, store.as_deref(), addresses.room, &mut entropy)?;
         let key = SharedKey::new(&config.shared_key);
+        let recording = record(&config, &key, &settings, &origin)?;
         let services = Services::new(
             key.clone(),
             config.service(Part::Cache),
@@ -157,9 +170,17 @@ impl Server {
         let clients = services.clients().to_vec();
         let metrics = Arc::new(Metrics::new());
         let outside = Outside { services, game, metrics: Arc::clone(&metrics) };
-        let node = Node::new(settings, roles, entropy);
+        let mut node = Node::new(settings, origin.roles(), entropy);
+        if let Some(recording) = &recording {
+            node.record(recording.tape());
+        }
+        let witness = recording.as_ref().map(Recording::recorder);
         let shell = Shell::new(node, outside, |shell| {
             let Some(store) = store else { return Ok(None) };
+            let store: Arc<dyn AccountsPort> = match witness {
+                Some(witness) => Arc::new(Witnessed::new(store, witness)),
+                None => store,
+            };
             let done = move |waiter, outcome| {
                 // A process that has ended asks for nothing any more.
                 if let Some(shell) = shell.upgrade() {
@@ -179,6 +200,9 @@ impl Server {
             gates: Vec::new(),
             drain: config.times.drain,
             has_room: config.runs(Part::Room),
+            recording,
+            services: clients.clone(),
+            _lock: lock,
         };
         running.spawn(&config, listeners, clients, &key, stopped);
         Ok(running)
@@ -265,9 +289,19 @@ impl Running {
                 sleep(Duration::from_millis(5)).await;
             }
         };
+        // What this server released, or resigned, others wait for.
+        let telling = async {
+            for service in &self.services {
+                service.close().await;
+            }
+        };
+        let _ = timeout(LAST_WORDS, telling).await;
         // Players who stay connected without a session get no more than their last words.
         let _ = timeout(if self.has_room { LINGER + LAST_WORDS } else { LAST_WORDS }, closing).await;
         self.tasks.shutdown().await;
+        if let Some(recording) = self.recording.take() {
+            recording.close();
+        }
     }
 }
 
@@ -335,6 +369,25 @@ async fn listen_both(addr: SocketAddr) -> io::Result<(TcpListener, UdpSocket)> {
     Err(last.unwrap_or_else(|| io::ErrorKind::AddrInUse.into()))
 }
 
+/// One cache for each database: two would grant every account twice. The lock ends with the process, however it
+/// ends.
+fn lock_database(config: &Config) -> Result<Option<File>, StartError> {
+    if !config.runs(Part::Cache) || config.database == ":memory:" {
+        return Ok(None);
+    }
+    let path = format!("{}.lock", config.database);
+    let failed = |error| StartError::Store(format!("{path}: {error}"));
+    let file = File::options().create(true).write(true).truncate(false).open(&path).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(Some(file)),
+        Err(TryLockError::WouldBlock) => Err(StartError::Store(format!(
+            "another process runs a cache on {} and holds {path}: end it first, or name another file with --database",
+            config.database
+        ))),
+        Err(TryLockError::Error(error)) => Err(failed(error)),
+    }
+}
+
 fn open_store(config: &Config) -> Result<Option<Arc<SqliteAccounts>>, StartError> {
     if !config.runs(Part::Accounts) {
         return Ok(None);
@@ -353,31 +406,44 @@ fn lane_limits(config: &Config) -> LaneLimits {
     }
 }
 
-fn roles(
+fn origin(
     config: &Config,
     store: Option<&SqliteAccounts>,
     room: Option<SocketAddr>,
     entropy: &mut OsEntropy,
-) -> Result<Roles, StartError> {
+) -> Result<Origin, StartError> {
     let cache = match store {
         Some(store) if config.runs(Part::Cache) => {
-            let generation = store.next_generation().map_err(|error| StartError::Store(error.to_string()))?;
+            let failed = |error: StoreError| StartError::Store(error.to_string());
             // Only servers of other processes can have outlived the cache's memory.
-            let grace = config.service_listen.is_some() && generation > 1;
-            Some(Cache::new(Generation(generation), grace))
+            let grace = config.service_listen.is_some() && store.has_generations().map_err(failed)?;
+            let generation = store.next_generation().map_err(failed)?;
+            Some((Generation(generation), grace))
         }
         _ => None,
     };
     let room = match room {
-        Some(bound) => Some(RoomServer::new(new_server_id(entropy), endpoint(config, bound)?)),
+        Some(bound) => Some((new_server_id(entropy), endpoint(config, bound)?)),
         None => None,
     };
-    Ok(Roles {
-        cache,
-        center: config.runs(Part::Center).then(RCenter::new),
-        login: config.runs(Part::Login).then(LoginServer::new),
-        room,
-    })
+    Ok(Origin { cache, center: config.runs(Part::Center), login: config.runs(Part::Login), room })
+}
+
+/// Begins the recording, if there is to be one.
+fn record(
+    config: &Config,
+    key: &SharedKey,
+    settings: &Settings,
+    origin: &Origin,
+) -> Result<Option<Recording>, StartError> {
+    let Some(dir) = &config.record else { return Ok(None) };
+    let kind = if config.database == ":memory:" { StoreKind::InMemory } else { StoreKind::Durable };
+    let store = config.runs(Part::Accounts).then_some(kind);
+    let start = || {
+        let aliases = if config.has_links() { Aliases::of_deployment(key) } else { Aliases::of_this_life() }?;
+        Recording::start(dir, config.record_max_bytes, aliases, settings, origin, store)
+    };
+    start().map(Some).map_err(|error| StartError::Record(dir.clone(), error))
 }
 
 /// What clients are told of a RoomServer's address.

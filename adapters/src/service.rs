@@ -22,16 +22,17 @@ use gatepass_core::{
 use serde::{Deserialize, Serialize};
 use tokio::{
     net::{TcpListener, TcpStream},
-    time::{sleep, timeout},
+    sync::Notify,
+    time::{Instant, sleep, timeout},
 };
 
 use crate::{
     accounts::{Job, Waiter},
     codec::{OWN, decode_own, encode_own},
-    drive::{RELINK, RoleId},
+    drive::RoleId,
     gate::{Gate, Pass},
     key::SharedKey,
-    peer::{self, Peer, Session},
+    peer::{self, Again, Peer, Session},
     shell::{self, Shell},
 };
 
@@ -131,17 +132,20 @@ impl Services {
 pub struct Client {
     address: String,
     state: Mutex<State>,
+    /// Notified when a link has ended.
+    ended: Notify,
 }
 
 #[derive(Debug, Default)]
 struct State {
     peer: Option<Arc<Peer>>,
+    closed: bool,
     outstanding: BTreeSet<(RoleId, CallId)>,
 }
 
 impl Client {
     fn new(address: String) -> Self {
-        Self { address, state: Mutex::default() }
+        Self { address, state: Mutex::default(), ended: Notify::new() }
     }
 
     /// Where the other process is.
@@ -159,7 +163,7 @@ impl Client {
     /// Sends a question.
     pub(crate) fn ask(&self, role: RoleId, call: CallId, ask: &Ask) -> Result<(), Outage> {
         let mut state = self.lock();
-        let State { peer, outstanding } = &mut *state;
+        let State { peer, outstanding, .. } = &mut *state;
         let peer = peer.as_ref().ok_or(Outage::Down)?;
         if outstanding.len() >= OUTSTANDING_MAX {
             return Err(Outage::Overloaded);
@@ -173,20 +177,38 @@ impl Client {
         Ok(())
     }
 
-    /// Keeps the link, for ever.
+    /// Closes the link after what is queued is written, and asks nothing any more.
+    pub(crate) async fn close(&self) {
+        let peer = {
+            let mut state = self.lock();
+            state.closed = true;
+            state.peer.clone()
+        };
+        let Some(peer) = peer else { return };
+        peer.close();
+        peer.wake();
+        self.ended.notified().await;
+    }
+
+    /// Keeps the link, until it is closed.
     pub(crate) async fn run(self: Arc<Self>, key: SharedKey, shell: Arc<Shell>) {
-        loop {
+        let mut again = Again::default();
+        while !self.lock().closed {
             if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&self.address)).await {
                 peer::tune_link(&stream);
                 let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
                 let hello = Hello { key: key.expose().to_owned() };
                 peer.queue(|bytes| encode_own(HELLO, &hello, bytes));
                 let mut session = Asking { client: &self, peer: &peer, shell: &shell };
+                let since = Instant::now();
                 peer::run(&stream, &peer, &mut session).await;
                 self.down(&shell);
+                again.lasted(since.elapsed());
             }
-            sleep(RELINK).await;
+            again.pause().await;
         }
+        // Whoever ended the link waits for this.
+        std::future::pending::<()>().await;
     }
 
     fn down(&self, shell: &Shell) {
@@ -196,6 +218,7 @@ impl Client {
         }
         let outstanding = std::mem::take(&mut state.outstanding);
         drop(state);
+        self.ended.notify_one();
         for (role, call) in outstanding {
             shell.feed(role, Event::Answered { call, answer: Err(Outage::Down) });
         }

@@ -65,7 +65,9 @@ impl Accounts {
         AccountId(self.accounts.keys().next_back().map_or(1, |last| last.0 + 1))
     }
 
-    fn by_name(&self, name: &Name) -> Option<AccountId> {
+    /// The account of this name.
+    #[must_use]
+    pub fn by_name(&self, name: &Name) -> Option<AccountId> {
         self.accounts.iter().find(|(_, account)| account.name == *name).map(|(id, _)| *id)
     }
 

@@ -9,7 +9,7 @@ use arrayvec::ArrayVec;
 use crate::{
     ids::{AccountId, CallId, Generation, Ordinal, Payload, RoomKey, Seq, ServerId, SessionKey, Version},
     ledger::Fact,
-    limits::{PAYLOADS_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
+    limits::{LeaseTerms, PAYLOADS_MAX, REASSERT_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
     message::{Answer, Ask, CacheAnswer, CacheAsk, Grant, Place, Question},
     policy::Handover,
     refusal::Refusal,
@@ -172,12 +172,11 @@ impl Cache {
         self.forget_if_idle(account);
     }
 
-    fn find_session(&self, cx: &Cx<'_>, key: SessionKey) -> CacheAnswer {
-        let Some(&account) = self.sessions.get(&key) else {
-            return CacheAnswer::Refused(Refusal::NoSession);
-        };
-        let token = if cx.settings.policy.token_reissued { self.unspent(cx, account, key) } else { None };
-        CacheAnswer::Session { account, token }
+    fn find_session(&self, key: SessionKey) -> CacheAnswer {
+        let account = self.sessions.get(&key);
+        account.map_or(CacheAnswer::Refused(Refusal::NoSession), |account| CacheAnswer::Session {
+            account: *account,
+        })
     }
 
     /// The account's newest token, if this session asked for it and it can still be redeemed.
@@ -205,14 +204,16 @@ impl Cache {
         if policy.session_checked_at_issue && self.sessions.get(&session) != Some(&account) {
             return CacheAnswer::Refused(Refusal::NoSession);
         }
-        // Two requests of one session crossed: both get the token that was issued first.
+        // A reply was lost, or two requests crossed: the session gets the token that was issued first, unless
+        // its player is sent to another server by now, since the first is draining or gone.
         if policy.token_reissued
-            && let Some((key, place)) = self.unspent(cx, account, session)
+            && let Some((key, issued)) = self.unspent(cx, account, session)
+            && issued.server == place.server
         {
             if let Some(token) = self.tokens.get_mut(&key) {
                 token.state = TokenState::Fresh;
             }
-            return CacheAnswer::Issued { key, place };
+            return CacheAnswer::Issued { key, place: issued };
         }
         // It could not let the player in.
         if policy.lease_required && !self.leases.contains_key(&place.server) {
@@ -315,7 +316,18 @@ impl Cache {
         freed
     }
 
-    fn renew(&mut self, cx: &Cx<'_>, server: ServerId, number: u32, out: &mut Effects) -> CacheAnswer {
+    fn renew(
+        &mut self,
+        cx: &Cx<'_>,
+        server: ServerId,
+        (number, terms): (u32, LeaseTerms),
+        out: &mut Effects,
+    ) -> CacheAnswer {
+        let own = cx.settings.times.lease_terms();
+        if terms != own {
+            out.note(Fact::OtherTerms { server, theirs: terms });
+            return CacheAnswer::OtherTerms(own);
+        }
         if self.leases.len() >= SERVERS_MAX && !self.leases.contains_key(&server) {
             return CacheAnswer::Refused(Refusal::Busy);
         }
@@ -332,20 +344,23 @@ impl Cache {
         &mut self,
         server: ServerId,
         generation: Generation,
-        account: AccountId,
-        seq: Seq,
+        held: &[(AccountId, Seq)],
     ) -> CacheAnswer {
         if generation != self.generation || !self.leases.contains_key(&server) {
             return CacheAnswer::NotYet;
         }
-        let owner = self.accounts.get(&account).and_then(|record| record.owner);
-        if owner.is_some_and(|owner| owner.server != server) {
-            return CacheAnswer::Refused(Refusal::Replaced);
-        }
-        let version = self.draw();
-        let record = self.accounts.entry(account).or_default();
-        record.owner = Some(Owner { server, version, seq });
-        CacheAnswer::Reasserted { account, version }
+        let mut reassert_one = |account: AccountId, seq: Seq| {
+            let owner = self.accounts.get(&account).and_then(|record| record.owner);
+            if owner.is_some_and(|owner| owner.server != server) {
+                return None;
+            }
+            let version = self.draw();
+            let record = self.accounts.entry(account).or_default();
+            record.owner = Some(Owner { server, version, seq });
+            Some(version)
+        };
+        let held = held.iter().take(REASSERT_MAX);
+        CacheAnswer::Reasserted(held.map(|&(account, seq)| (account, reassert_one(account, seq))).collect())
     }
 
     /// Ends a lease, and with it everything the server owned.
@@ -390,7 +405,7 @@ impl Cache {
             CacheAsk::OpenSession { account, key, payload } => {
                 self.open_session(cx, (account, key), payload, out)
             }
-            CacheAsk::FindSession { key } => self.find_session(cx, key),
+            CacheAsk::FindSession { key } => self.find_session(key),
             CacheAsk::IssueToken { session, account, key, place } => {
                 self.issue_token(cx, (session, account), key, place, out)
             }
@@ -419,10 +434,8 @@ impl Cache {
                 }
                 CacheAnswer::Done
             }
-            CacheAsk::Renew { server, number } => self.renew(cx, server, number, out),
-            CacheAsk::Reassert { server, generation, account, seq } => {
-                self.reassert(server, generation, account, seq)
-            }
+            CacheAsk::Renew { server, number, terms } => self.renew(cx, server, (number, terms), out),
+            CacheAsk::Reassert { server, generation, held } => self.reassert(server, generation, &held),
             CacheAsk::Resign { server } => {
                 if self.end_lease(server) {
                     out.disarm(Timer::ServerLease(server));

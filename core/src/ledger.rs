@@ -2,15 +2,18 @@
 
 use alloc::collections::{BTreeMap, BTreeSet};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ids::{AccountId, ConnId, Payload, RoomId, RoomKey, Seq, ServerId, SessionKey},
+    limits::LeaseTerms,
     message::{Age, Place},
     refusal::Refusal,
     text::Name,
 };
 
 /// Something that a role did, noted when it did it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Fact {
     /// Accounts compared a credential.
     CredentialChecked {
@@ -128,6 +131,13 @@ pub enum Fact {
         /// Which.
         server: ServerId,
     },
+    /// The lease of a server is not renewed, since it and the cache do not agree on how long it lasts.
+    OtherTerms {
+        /// The server.
+        server: ServerId,
+        /// What the other one of them says.
+        theirs: LeaseTerms,
+    },
     /// A login or room request was refused.
     RequestRefused {
         /// Why.
@@ -161,7 +171,7 @@ pub enum Fact {
 }
 
 /// Why a live session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Ended {
     /// The player logged out.
     LoggedOut,

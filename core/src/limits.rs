@@ -35,14 +35,27 @@ pub const SEATS_MAX: usize = 1_000_000;
 pub const EFFECTS_MAX: usize = 40;
 /// Connections of one account that one kick can close: the live one, and the ones that wait.
 pub const KICKED_MAX: usize = 6;
+/// Accounts reasserted with one question after a cache loss.
+pub const REASSERT_MAX: usize = 16;
 
 // For every connection it closes, a kick tells, closes, reports the room, and disarms two timers or disarms one
 // and notes the end; then it releases, confirms, and may note that a draining server is empty and resigns.
 const _: () = assert!(KICKED_MAX * 5 + 6 <= EFFECTS_MAX, "one kick fits into one step");
 // A new link registers, reports its load and announces a batch of rooms.
 const _: () = assert!(ANNOUNCE_MAX + 4 <= EFFECTS_MAX, "one announcement fits into one step");
+// An answer about reasserted accounts releases those that were left meanwhile; then come the next, or the lease.
+const _: () = assert!(REASSERT_MAX + 4 <= EFFECTS_MAX, "one answer fits into one step");
 // Every connection may hold a place in a room of its own only up to the number of rooms.
 const _: () = assert!(ROOMS_MAX <= CONNECTIONS_MAX, "a room without a connection is no room");
+
+/// How long a lease lasts. Cache and server must agree on it, or one would end it too late for the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct LeaseTerms {
+    /// The lease, as the cache counts it.
+    pub lease: Duration,
+    /// By how much the server counts it shorter.
+    pub margin: Duration,
+}
 
 /// How long things last. One value for all roles of a deployment: servers that disagree about the lease
 /// would break it. Files say them as people do: `"10s"`, `"250ms"`, `"1h 30m"`.
@@ -127,6 +140,12 @@ impl Default for Times {
 }
 
 impl Times {
+    /// How long a lease lasts by these times.
+    #[must_use]
+    pub const fn lease_terms(&self) -> LeaseTerms {
+        LeaseTerms { lease: self.lease, margin: self.lease_margin }
+    }
+
     /// How long a used payload must be remembered, so that it is never forgotten while it could still be taken: it
     /// may be used at the very beginning of its window, and again by a request that came at the very end.
     #[must_use]

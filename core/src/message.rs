@@ -10,12 +10,13 @@ use crate::{
         AccountId, Addr, CallId, Generation, LinkId, Payload, RoomId, RoomKey, Seq, ServerId, SessionKey,
         Version,
     },
+    limits::LeaseTerms,
     refusal::Refusal,
     text::{Device, Endpoint, Name, Nickname, Password},
 };
 
 /// A message on a link. Its variant names the link.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Message {
     /// Client to LoginServer.
     Request(Request),
@@ -33,7 +34,7 @@ pub enum Message {
 
 /// An HTTP request, parsed. The signature is a pure function of the request, so it is checked where the
 /// bytes are; what follows from a wrong one is decided by the LoginServer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Request {
     /// Where it came from.
     pub addr: Addr,
@@ -44,7 +45,7 @@ pub struct Request {
 }
 
 /// What an HTTP request asks.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum RequestBody {
     /// `c=1`: log in, register, or enter as a guest.
     Login(Credentials),
@@ -118,7 +119,7 @@ impl fmt::Debug for Credentials {
 }
 
 /// An HTTP answer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Reply {
     /// The answer to a login.
     LoggedIn {
@@ -151,7 +152,7 @@ pub enum Reply {
 }
 
 /// Client to RoomServer.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ToRoom {
     /// `MsgLogin`.
     Login {
@@ -178,7 +179,7 @@ pub enum ToRoom {
 }
 
 /// RoomServer to client.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum ToPlayer {
     /// The player is in the room: the game greets it with a complete `MsgLoginResult`.
     Admitted {
@@ -405,6 +406,8 @@ pub enum CacheAsk {
         server: ServerId,
         /// Counts its renewals.
         number: u32,
+        /// How long it takes the lease to last: it must be what the cache takes it for.
+        terms: LeaseTerms,
     },
     /// Claim again, after a cache loss, what the server holds.
     Reassert {
@@ -412,10 +415,8 @@ pub enum CacheAsk {
         server: ServerId,
         /// The generation it reasserts into.
         generation: Generation,
-        /// The account it holds.
-        account: AccountId,
-        /// The login it holds it for.
-        seq: Seq,
+        /// Accounts it holds, each with the login it holds it for; at most [`REASSERT_MAX`](crate::limits::REASSERT_MAX).
+        held: Box<[(AccountId, Seq)]>,
     },
     /// End a server's lease and all it owns: an orderly shutdown.
     Resign {
@@ -446,8 +447,6 @@ pub enum CacheAnswer {
     Session {
         /// Whose.
         account: AccountId,
-        /// Its unspent token and where it leads.
-        token: Option<(RoomKey, Place)>,
     },
     /// The token is issued (or was, for the same session, and is still unspent).
     Issued {
@@ -479,13 +478,10 @@ pub enum CacheAnswer {
         /// The cache's generation.
         generation: Generation,
     },
-    /// The account is still this server's.
-    Reasserted {
-        /// The account.
-        account: AccountId,
-        /// Its new version.
-        version: Version,
-    },
+    /// The lease is not renewed: the server's times are not those of the cache, which are these.
+    OtherTerms(LeaseTerms),
+    /// What became of each account: its new version if it is still this server's.
+    Reasserted(Box<[(AccountId, Option<Version>)]>),
     /// Refused.
     Refused(Refusal),
 }
@@ -571,7 +567,7 @@ pub enum CenterAnswer {
 }
 
 /// A question with who asks: how a service hears it.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Question {
     /// Which link the answer goes to.
     pub from: Asker,

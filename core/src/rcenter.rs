@@ -161,6 +161,7 @@ impl RCenter {
         if let Some(seat) = self.seats.get(&account).copied() {
             let usable = self.server(seat.link).is_some_and(|server| {
                 server.id == Some(seat.place.server)
+                    && server.ready
                     && !server.draining
                     && server.rooms.contains_key(&seat.place.room)
             });

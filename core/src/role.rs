@@ -3,6 +3,8 @@
 use alloc::vec::{Drain, Vec};
 use core::{fmt::Debug, hash::Hash, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{
     ids::{AccountId, Addr, CallId, ConnId, Payload, RoomKey, ServerId, SessionKey},
     ledger::Fact,
@@ -41,7 +43,7 @@ pub struct Cx<'a> {
 }
 
 /// The configuration that all roles of a deployment share.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settings {
     /// Which rules are kept.
     pub policy: Policy,
@@ -59,7 +61,7 @@ pub trait Entropy {
 }
 
 /// What can happen to a role.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Event {
     /// A peer connected.
     Opened {
@@ -108,7 +110,7 @@ pub enum Event {
 }
 
 /// Why a question got no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Outage {
     /// The service cannot be reached.
     Down,
@@ -117,7 +119,7 @@ pub enum Outage {
 }
 
 /// What an operator, or the program around a role, may want of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Command {
     /// Begin: the first event of a life.
     Start,
@@ -128,7 +130,7 @@ pub enum Command {
 }
 
 /// What a role wants done.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Effect {
     /// Send on a connection.
     Send {
@@ -196,7 +198,7 @@ pub enum Effect {
 }
 
 /// A timer's name: also the reason it wakes somebody up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Timer {
     /// Client: no answer yet.
     Reply,
@@ -258,7 +260,7 @@ impl Timer {
 
 /// What became of an event.
 #[must_use]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Step {
     /// The role took it.
     Advanced,
@@ -267,7 +269,7 @@ pub enum Step {
 }
 
 /// Why an event meant nothing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Why {
     /// It speaks of something that is over.
     Stale,

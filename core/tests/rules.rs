@@ -319,6 +319,22 @@ fn rcenter_places_within_capacity_and_again_the_same() {
 }
 
 #[test]
+fn rcenter_moves_the_seats_of_a_server_that_takes_nobody() {
+    for gone in [ToCenter::Draining, ToCenter::Fenced] {
+        let mut it = Sut::new(RCenter::new());
+        for server in [1, 2] {
+            it.register(server, server);
+            let _ = it.tells(server, READY);
+        }
+        let first = it.place(1).map(|place| place.server);
+        assert_eq!(first, Some(ServerId(1)));
+        assert_eq!(it.place(1).map(|place| place.server), first);
+        let _ = it.tells(1, gone);
+        assert_eq!(it.place(1).map(|place| place.server), Some(ServerId(2)));
+    }
+}
+
+#[test]
 fn rcenter_forgets_the_old_link_of_a_server_that_registers_again() {
     let mut it = Sut::new(RCenter::new());
     it.register(1, 1);

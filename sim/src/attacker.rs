@@ -24,16 +24,16 @@ pub enum Attack {
         /// The token.
         token: u8,
         /// The RoomServer.
-        room: u8,
+        room: u16,
     },
     /// Connects to a RoomServer and logs in with the empty key.
-    Empty(u8),
+    Empty(u16),
     /// Connects to a RoomServer and logs in with a key that nobody issued.
-    Forge(u8),
+    Forge(u16),
     /// Connects to a RoomServer and stays silent.
-    Hold(u8),
+    Hold(u16),
     /// Connects to a RoomServer and sends frames of the game.
-    Talk(u8),
+    Talk(u16),
     /// Logs in once more on his newest connection, with a key that nobody issued.
     Insist,
 }
@@ -57,15 +57,19 @@ impl Attack {
     /// Reads what [`fmt::Display`] writes.
     pub(crate) fn parse<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Self> {
         let verb = words.next()?;
-        let mut number = || words.next()?.parse().ok();
+        let mut room = None;
+        if let "empty" | "forge" | "hold" | "talk" = verb {
+            room = Some(words.next()?.parse().ok()?);
+        }
+        let mut place = || words.next()?.parse().ok();
         Some(match verb {
-            "login" => Self::Login(number()?),
-            "ask" => Self::Ask(number()?),
-            "enter" => Self::Enter { token: number()?, room: number()? },
-            "empty" => Self::Empty(number()?),
-            "forge" => Self::Forge(number()?),
-            "hold" => Self::Hold(number()?),
-            "talk" => Self::Talk(number()?),
+            "login" => Self::Login(place()?),
+            "ask" => Self::Ask(place()?),
+            "enter" => Self::Enter { token: place()?, room: words.next()?.parse().ok()? },
+            "empty" => Self::Empty(room?),
+            "forge" => Self::Forge(room?),
+            "hold" => Self::Hold(room?),
+            "talk" => Self::Talk(room?),
             "insist" => Self::Insist,
             _ => return None,
         })
@@ -118,7 +122,7 @@ impl Attacker {
     }
 
     /// Everything he can do now. `rooms` are the nodes of RoomServers; `connected`: one of his connections is open.
-    pub(crate) fn attacks(&self, rooms: std::ops::Range<u8>, connected: bool) -> Vec<Attack> {
+    pub(crate) fn attacks(&self, rooms: std::ops::Range<u16>, connected: bool) -> Vec<Attack> {
         if self.moves == 0 {
             return Vec::new();
         }

@@ -1,26 +1,26 @@
 //! Exhaustive checking: every interleaving, every fault within its budget, every property in every step.
 //!
-//! stateright explores the worlds (depth first: it keeps eight bytes per state). When something breaks, a
-//! search of our own, level by level, finds the shortest way there: the first counterexample that an explorer
-//! meets is seldom the one a person wants to read.
+//! The explorer goes level by level, so one search gives both: that everything was seen, and the shortest way to
+//! whatever breaks.
 
-use std::{
-    cell::RefCell,
-    collections::HashMap,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    time::{Duration, Instant},
+use std::{cell::RefCell, ops::ControlFlow, sync::Arc};
+
+use gatepass_core::{
+    client::Outcome,
+    properties::{Goal, Property},
 };
-
-use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
-use stateright::{Checker, HasDiscoveries, Model};
+use stateright::Model;
 
+pub use crate::explorer::{Bounds, Progress};
 use crate::{
     choice::Choice,
-    memory,
+    explorer::{
+        self, Found, Graph, GraphBounds, Options, Space, TooLarge,
+        liveness::{Lasso, always_possible},
+        search,
+    },
+    host::HostRole,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
     shared::fingerprint,
@@ -35,15 +35,13 @@ const NOTHING_BROKEN: &str = "nothing is broken";
 pub struct Worlds {
     /// What the worlds have in common.
     pub setup: Arc<Setup>,
-    /// Set to end an exploration: no world has a future any more.
-    pub stop: Arc<AtomicBool>,
 }
 
 impl Worlds {
     /// The worlds of a setup.
     #[must_use]
-    pub fn new(setup: Arc<Setup>) -> Self {
-        Self { setup, stop: Arc::default() }
+    pub const fn new(setup: Arc<Setup>) -> Self {
+        Self { setup }
     }
 }
 
@@ -60,9 +58,7 @@ impl Model for Worlds {
     }
 
     fn actions(&self, world: &World, choices: &mut Vec<Choice>) {
-        if !self.stop.load(Ordering::Relaxed) {
-            world.choices(&self.setup, choices);
-        }
+        world.choices(&self.setup, choices);
     }
 
     fn next_state(&self, world: &World, choice: Choice) -> Option<World> {
@@ -89,22 +85,58 @@ impl Model for Worlds {
     }
 }
 
-/// Where an exploration ends, finished or not.
-#[derive(Clone, Copy, Debug)]
-pub struct Bounds {
-    /// Unique states.
-    pub states: u64,
-    /// Resident memory of the process in bytes.
-    pub memory: u64,
-    /// Time.
-    pub time: Duration,
-    /// Threads.
-    pub threads: usize,
+/// What one thread of a search has at hand.
+#[derive(Debug)]
+pub struct Memory(Scratch);
+
+impl Default for Memory {
+    fn default() -> Self {
+        Self(Scratch::remembering())
+    }
 }
 
-impl Default for Bounds {
-    fn default() -> Self {
-        Self { states: 200_000_000, memory: 12 << 30, time: Duration::from_secs(600), threads: 2 }
+impl Space for Worlds {
+    type State = World;
+    type Action = Choice;
+    type Finding = Broken;
+    type Scratch = Memory;
+
+    fn init(&self) -> Vec<World> {
+        vec![World::new(&self.setup)]
+    }
+
+    fn actions(&self, world: &World, choices: &mut Vec<Choice>) {
+        world.choices(&self.setup, choices);
+    }
+
+    fn step(&self, from: &World, choice: &Choice, to: &mut Option<World>, memory: &mut Memory) -> bool {
+        let next = match to {
+            Some(next) => {
+                next.clone_from(from);
+                next
+            }
+            None => to.insert(from.clone()),
+        };
+        next.apply(&self.setup, *choice, &mut memory.0)
+    }
+
+    /// The next step starts from a world that differs in few parts.
+    fn keep(&self, to: &mut Option<World>) -> Option<World> {
+        to.clone()
+    }
+
+    fn fingerprint(&self, world: &World) -> u64 {
+        fingerprint(world)
+    }
+
+    fn findings(&self, world: &World, found: &mut dyn FnMut(Broken)) {
+        if let Some(broken) = world.broken() {
+            found(broken);
+        }
+    }
+
+    fn same(&self, one: &World, other: &World) -> bool {
+        one == other
     }
 }
 
@@ -127,8 +159,10 @@ pub enum Ended {
 /// What is known of a property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// It holds in every state.
+    /// It holds in every state, and something came of what it speaks of.
     Holds,
+    /// It holds in every state, but nothing ever exercised it: that says nothing.
+    Vacuous,
     /// It is broken.
     Violated,
     /// It was not broken before the exploration ended.
@@ -157,7 +191,7 @@ pub struct Report {
     pub states: u64,
     /// States generated, repeated ones included.
     pub generated: u64,
-    /// Longest path.
+    /// Choices to the farthest state, on the shortest way there.
     pub depth: u64,
     /// Time it took.
     pub seconds: f64,
@@ -187,19 +221,6 @@ impl Report {
     }
 }
 
-/// How far an exploration is.
-#[derive(Clone, Copy, Debug)]
-pub struct Progress {
-    /// Unique states so far.
-    pub states: u64,
-    /// Longest path so far.
-    pub depth: u64,
-    /// Time so far.
-    pub elapsed: Duration,
-    /// Resident memory of the process in bytes.
-    pub memory: u64,
-}
-
 /// Explores a scenario. `progress` is called a few times a second.
 ///
 /// # Errors
@@ -209,14 +230,18 @@ pub fn check(
     bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Report, ScenarioError> {
+    scenario.explorable()?;
     let setup = Arc::new(Setup::new(scenario)?);
     Ok(explore(&setup, None, bounds, progress))
 }
 
+/// How many levels a search goes on after the first violation, to see what else breaks.
+const LEVELS_BEYOND: u64 = 4;
+
 /// Explores the worlds of a setup.
 ///
-/// If something breaks, the shortest ways there are searched for: to `wanted`, if it is given, else to whatever
-/// breaks at about the same depth.
+/// If something breaks, the search ends with the level in which `wanted` breaks; without it, a few levels after
+/// the first violation. The way to a violation is a shortest one, and always the same.
 pub fn explore(
     setup: &Arc<Setup>,
     wanted: Option<Property>,
@@ -224,76 +249,55 @@ pub fn explore(
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
     let worlds = Worlds::new(Arc::clone(setup));
-    let started = Instant::now();
-    let checker = worlds
-        .clone()
-        .checker()
-        .threads(bounds.threads.max(1))
-        .finish_when(HasDiscoveries::AnyFailures)
-        .spawn_dfs();
-    let mut ended = Ended::Exhausted;
-    let mut peak = memory::resident();
-    let mut pause = Duration::from_millis(1);
-    while !checker.is_done() {
-        std::thread::sleep(pause);
-        pause = (pause * 2).min(Duration::from_millis(100));
-        let now = Progress {
-            states: checker.unique_state_count() as u64,
-            depth: checker.max_depth() as u64,
-            elapsed: started.elapsed(),
-            memory: memory::resident(),
+    let is_wanted = |broken: Broken| wanted.is_some_and(|wanted| broken == Broken::Property(wanted));
+    let mut enough = |depth: u64, found: &[Found<Broken>]| {
+        let first = found.first().map(|it| it.depth);
+        let enough = match wanted {
+            Some(_) => found.iter().any(|it| is_wanted(it.finding)),
+            None => first.is_some_and(|first| depth >= first + LEVELS_BEYOND),
         };
-        peak = peak.max(now.memory);
-        progress(now);
-        let bound = if now.states > bounds.states {
-            Some(Ended::StateBound)
-        } else if now.memory > bounds.memory {
-            Some(Ended::MemoryBound)
-        } else if now.elapsed > bounds.time {
-            Some(Ended::TimeBound)
-        } else {
-            None
-        };
-        if let Some(bound) = bound {
-            ended = bound;
-            worlds.stop.store(true, Ordering::Relaxed);
-        }
-    }
-    let seconds = started.elapsed().as_secs_f64();
-    let found = checker.discovery(NOTHING_BROKEN).map(stateright::Path::into_actions);
-    let mut violations = Vec::new();
-    if let Some(choices) = found {
-        ended = Ended::Violated;
-        violations = shortest(setup, wanted, bounds, progress);
-        if violations.is_empty() {
-            let broken = crate::replay::outcome(setup, &choices)
-                .unwrap_or(Broken::Invariant("the violation does not replay"));
-            violations.push(Violation { broken, choices, shortest: false });
-        }
-    }
+        if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    };
+    let options = Options { bounds, exact: false };
+    let outcome = search(&worlds, options, &mut enough, progress);
+    let violation = |it: &Found<Broken>| {
+        let (_, choices) = outcome.path(&worlds, it.state)?;
+        Some(Violation { broken: it.finding, choices, shortest: true })
+    };
+    let mut violations: Vec<Violation> = outcome.found.iter().filter_map(violation).collect();
+    // What was asked for first, then in the order of the properties.
+    violations.sort_by_key(|it| (!is_wanted(it.broken), it.broken));
+    let ended = match outcome.ended {
+        _ if !violations.is_empty() => Ended::Violated,
+        explorer::Ended::Exhausted | explorer::Ended::Stopped => Ended::Exhausted,
+        explorer::Ended::StateBound => Ended::StateBound,
+        explorer::Ended::MemoryBound => Ended::MemoryBound,
+        explorer::Ended::TimeBound => Ended::TimeBound,
+    };
     Report {
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
-        states: checker.unique_state_count() as u64,
-        generated: checker.state_count() as u64,
-        depth: checker.max_depth() as u64,
-        seconds,
-        peak_memory: peak,
+        states: outcome.states,
+        generated: outcome.generated,
+        depth: outcome.depth,
+        seconds: outcome.elapsed.as_secs_f64(),
+        peak_memory: outcome.peak_memory,
         ended,
-        properties: verdicts(ended, &violations),
+        properties: verdicts(setup, ended, &violations),
         goals: setup.scenario.goals.iter().map(|goal| (*goal, setup.is_met(*goal))).collect(),
         violations,
     }
 }
 
-fn verdicts(ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> {
+fn verdicts(setup: &Setup, ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> {
     Property::ALL
         .into_iter()
         .map(|property| {
             let broken = violations.iter().any(|it| it.broken == Broken::Property(property));
             let verdict = match ended {
                 _ if broken => Verdict::Violated,
-                Ended::Exhausted => Verdict::Holds,
+                Ended::Exhausted if setup.is_exercised(property) => Verdict::Holds,
+                Ended::Exhausted => Verdict::Vacuous,
                 _ => Verdict::NotViolatedWithinBounds,
             };
             (property, verdict)
@@ -301,87 +305,19 @@ fn verdicts(ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> 
         .collect()
 }
 
-/// How many levels a search goes on after the first violation, to see what else breaks.
-const LEVELS_BEYOND: u64 = 4;
-
-/// The shortest way to each property that breaks, by exploring one level after the other. Where several are
-/// equally short it is always the same one. The search ends when `wanted` is found; without it, a few levels
-/// after the first violation; or at a bound.
-pub fn shortest(
-    setup: &Arc<Setup>,
-    wanted: Option<Property>,
-    bounds: Bounds,
-    progress: &mut dyn FnMut(Progress),
-) -> Vec<Violation> {
-    let started = Instant::now();
-    let mut scratch = Scratch::remembering();
-    let mut seen: HashMap<u64, (u64, Choice), foldhash::fast::FixedState> = HashMap::default();
-    let first = World::new(setup);
-    let root = fingerprint(&first);
-    let mut level = vec![(root, first)];
-    let (mut depth, mut last_level) = (0, u64::MAX);
-    let mut choices = Vec::new();
-    let mut found: Vec<Violation> = Vec::new();
-    while !level.is_empty() && depth < last_level {
-        let mut next_level = Vec::new();
-        for (from, world) in level {
-            choices.clear();
-            world.choices(setup, &mut choices);
-            for &choice in &choices {
-                let mut next = world.clone();
-                if !next.apply(setup, choice, &mut scratch) {
-                    continue;
-                }
-                let print = fingerprint(&next);
-                if print == root || seen.contains_key(&print) {
-                    continue;
-                }
-                seen.insert(print, (from, choice));
-                let Some(broken) = next.broken() else {
-                    next_level.push((print, next));
-                    continue;
-                };
-                if found.iter().all(|known| known.broken != broken) {
-                    found.push(Violation { broken, choices: path(&seen, print, root), shortest: true });
-                }
-            }
-        }
-        level = next_level;
-        depth += 1;
-        let is_wanted = |it: &Violation| wanted.is_some_and(|wanted| it.broken == Broken::Property(wanted));
-        if found.iter().any(is_wanted) {
-            break;
-        }
-        if !found.is_empty() && wanted.is_none() {
-            last_level = last_level.min(depth + LEVELS_BEYOND);
-        }
-        let now = Progress {
-            states: seen.len() as u64,
-            depth,
-            elapsed: started.elapsed(),
-            memory: memory::resident(),
-        };
-        progress(now);
-        if now.states > bounds.states || now.elapsed > bounds.time || now.memory > bounds.memory {
-            break;
-        }
-    }
-    // What was asked for first, then in the order of the properties.
-    found.sort_by_key(|it| (wanted.is_none_or(|wanted| it.broken != Broken::Property(wanted)), it.broken));
-    found
+/// Whether the worlds can always come to rest: from each there is a way to one where nobody waits for anything.
+/// Otherwise the shortest way to one from which there is none: whoever waits there waits for ever.
+///
+/// # Errors
+/// If there are more worlds than the bounds allow.
+pub fn rest_is_always_possible(worlds: &Worlds, bounds: GraphBounds) -> Result<Result<(), Lasso>, TooLarge> {
+    let graph = Graph::of(worlds, bounds, at_rest, |_, _| 0)?;
+    Ok(always_possible(&graph))
 }
 
-fn path<S: std::hash::BuildHasher>(
-    seen: &HashMap<u64, (u64, Choice), S>,
-    mut at: u64,
-    root: u64,
-) -> Vec<Choice> {
-    let mut choices = Vec::new();
-    while at != root {
-        let Some((from, choice)) = seen.get(&at) else { break };
-        choices.push(*choice);
-        at = *from;
-    }
-    choices.reverse();
-    choices
+/// Nothing is under way, and no player waits for an answer. A broken world has no future to wait for.
+fn at_rest(world: &World) -> bool {
+    let waits = |role: &HostRole| matches!(role, HostRole::Player(it) if it.conn().is_some() && it.outcome() == Outcome::Underway);
+    let nobody_waits = world.net().packets.is_empty() && !world.hosts().any(|host| waits(&host.role));
+    nobody_waits || world.broken().is_some()
 }

@@ -8,7 +8,7 @@ use crate::{attacker::Attack, host::TimerKind, net::Pick};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Choice {
     /// A player begins.
-    Begin(u8),
+    Begin(u16),
     /// A message arrives.
     Deliver(Pick),
     /// A message is lost.
@@ -18,38 +18,38 @@ pub enum Choice {
     /// A timer runs out: the `nth` armed one of its kind.
     Fire {
         /// Whose.
-        node: u8,
+        node: u16,
         /// Its kind.
         kind: TimerKind,
         /// Which of that kind.
-        nth: u8,
+        nth: u16,
     },
     /// A node crashes.
-    Crash(u8),
+    Crash(u16),
     /// A crashed node starts again.
-    Restart(u8),
+    Restart(u16),
     /// The cache loses its memory.
     LoseCache,
     /// The link of a RoomServer to RCenter is cut.
-    Cut(u8),
+    Cut(u16),
     /// A RoomServer links to RCenter again.
-    Link(u8),
+    Link(u16),
     /// A question to a service, or its answer, is lost, and the asker hears of an outage.
     Fail(Pick),
     /// A player's connection breaks.
-    HangUp(u8),
+    HangUp(u16),
     /// A RoomServer is stopped.
-    Pause(u8),
+    Pause(u16),
     /// A RoomServer that was stopped goes on.
-    Wake(u8),
+    Wake(u16),
     /// A clock jumps: a timer runs out that could not yet, the `nth` armed one of its kind.
     Jump {
         /// Whose.
-        node: u8,
+        node: u16,
         /// Its kind.
         kind: TimerKind,
         /// Which of that kind.
-        nth: u8,
+        nth: u16,
     },
     /// The attacker does something.
     Attack(Attack),
@@ -146,7 +146,7 @@ fn parse(line: &str) -> Option<Choice> {
     words.next().is_none().then_some(choice)
 }
 
-fn nth(word: Option<&str>) -> Option<u8> {
+fn nth(word: Option<&str>) -> Option<u16> {
     word.map_or(Some(0), |word| word.strip_prefix('+')?.parse().ok())
 }
 

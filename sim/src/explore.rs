@@ -29,20 +29,25 @@ pub fn serve(setup: Arc<Setup>, address: SocketAddr, ready: impl FnOnce()) -> io
     Ok(())
 }
 
-/// A choice in words, as far as it says itself what it is about.
+/// A choice as a replay file writes it, with the names of the nodes it is about.
 pub(crate) fn action(setup: &Setup, choice: Choice) -> String {
-    let name = |node: u8| setup.names.get(usize::from(node)).map_or("nobody", String::as_str);
+    let name = |node: u16| setup.names.get(usize::from(node)).map_or("nobody", String::as_str);
     let about = match choice {
         Choice::Begin(node)
         | Choice::Crash(node)
         | Choice::Restart(node)
         | Choice::Cut(node)
-        | Choice::Link(node) => name(node).to_owned(),
-        Choice::Deliver(it) | Choice::Drop(it) | Choice::Duplicate(it) => {
+        | Choice::Link(node)
+        | Choice::HangUp(node)
+        | Choice::Pause(node)
+        | Choice::Wake(node)
+        | Choice::Fire { node, .. }
+        | Choice::Jump { node, .. } => name(node).to_owned(),
+        Choice::Deliver(it) | Choice::Drop(it) | Choice::Duplicate(it) | Choice::Fail(it) => {
             format!("{} → {}", name(it.from), name(it.to))
         }
-        Choice::Fire { node, .. } => name(node).to_owned(),
-        _ => return choice.to_string(),
+        // These say themselves who does what.
+        Choice::LoseCache | Choice::Attack(_) | Choice::Age(_) => return choice.to_string(),
     };
     format!("{choice} ({about})")
 }

@@ -5,6 +5,8 @@ use gatepass_core::{
     properties::Property,
 };
 
+use crate::{scenario::Scenario, setup::Setup};
+
 /// A small deliberate defect, selectable only in a world.
 #[derive(Clone, Copy, Debug)]
 pub struct Flaw {
@@ -27,6 +29,18 @@ impl Flaw {
     #[must_use]
     pub fn named(name: &str) -> Option<&'static Self> {
         FLAWS.iter().find(|flaw| flaw.name == name)
+    }
+
+    /// The scenario in which it shows, by strict without its rule, and with an eye on the property it breaks and no
+    /// other.
+    ///
+    /// # Panics
+    /// If it names a scenario that is not shipped: a test tries all of them.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        let mut scenario = Scenario::named(self.scenario).expect("flaws name shipped scenarios");
+        scenario.watch = vec![self.breaks];
+        Setup::with_policy(scenario, self.policy())
     }
 
     /// Strict without its rule.

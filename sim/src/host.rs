@@ -81,7 +81,7 @@ impl Host {
 
     /// Steps its role.
     pub fn step(&mut self, node: usize, settings: &Settings, event: Event, out: &mut Effects) -> Step {
-        let mut entropy = Counter { node: node as u8, life: self.life, drawn: &mut self.drawn };
+        let mut entropy = Counter { node: node as u16, life: self.life, drawn: &mut self.drawn };
         let mut cx = Cx { settings, entropy: &mut entropy };
         match &mut self.role {
             HostRole::Player(role) => role.step(&mut cx, event, out),
@@ -128,7 +128,7 @@ impl Host {
 
 /// Entropy of a world: every key is new, and says who drew it.
 struct Counter<'a> {
-    node: u8,
+    node: u16,
     life: u8,
     drawn: &'a mut u32,
 }
@@ -137,8 +137,8 @@ impl Entropy for Counter<'_> {
     fn bits(&mut self) -> [u8; 16] {
         *self.drawn += 1;
         let mut bits = [0; 16];
-        bits[0] = self.node;
-        bits[1] = self.life;
+        let [high, low] = self.node.to_be_bytes();
+        (bits[0], bits[1], bits[2]) = (low, self.life, high);
         bits[12..].copy_from_slice(&self.drawn.to_be_bytes());
         bits
     }

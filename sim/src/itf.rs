@@ -118,6 +118,7 @@ fn room(host: &Host) -> Value {
     let (connections, accounts) = server.sizes();
     json!({
         "up": host.up,
+        "paused": host.paused,
         "server": server.id().to_string(),
         "linked": host.link.is_some(),
         "lease": host.timers.iter().any(|timer| TimerKind::of(timer) == TimerKind::LeaseEnd),
@@ -183,7 +184,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        check::{Bounds, shortest},
+        check::{Bounds, explore},
         flaws::Flaw,
         scenario::Scenario,
     };
@@ -193,8 +194,8 @@ mod tests {
         let scenario = Scenario::named(flaw.scenario).expect("it is shipped");
         let setup = Arc::new(Setup::with_policy(scenario, flaw.policy()));
         let bounds = Bounds { states: 200_000, ..Bounds::default() };
-        let found = shortest(&setup, Some(flaw.breaks), bounds, &mut |_| {});
-        let choices = found.first().expect("it is found").choices.clone();
+        let found = explore(&setup, Some(flaw.breaks), bounds, &mut |_| {});
+        let choices = found.violations.first().expect("it is found").choices.clone();
         (Arc::into_inner(setup).expect("nobody else has it"), choices)
     }
 

@@ -5,13 +5,16 @@
 #![forbid(unsafe_code)]
 
 pub mod attacker;
+pub mod catalog;
 pub mod check;
 pub mod choice;
 pub mod diagram;
 pub mod explore;
+pub mod explorer;
 pub mod flaws;
 pub mod host;
 pub mod itf;
+pub mod matrix;
 mod memo;
 pub mod memory;
 pub mod misread;
@@ -26,5 +29,6 @@ pub mod shared;
 pub mod shrink;
 pub mod simulate;
 pub mod trace;
+pub mod weaknesses;
 pub mod words;
 pub mod world;

@@ -18,16 +18,16 @@ pub struct Net {
     /// Under way: by sender, receiver and lane, and within a lane in the order they were sent.
     pub packets: Vec<Shared<Packet>>,
     /// Open player connections by name: which RoomServer node is at the other end.
-    pub conns: Vec<(ConnId, u8)>,
+    pub conns: Vec<(ConnId, u16)>,
 }
 
 /// One message under way.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Packet {
     /// Sender.
-    pub from: u8,
+    pub from: u16,
     /// Receiver.
-    pub to: u8,
+    pub to: u16,
     /// Messages with the same sender, receiver and lane arrive in order: a lane is a connection, or the
     /// questions asked on behalf of one.
     pub lane: u32,
@@ -56,6 +56,10 @@ pub enum Body {
 }
 
 impl Packet {
+    const fn place(&self) -> (u16, u16, u32) {
+        (self.from, self.to, self.lane)
+    }
+
     /// Whether it is a question to a service. Those go over one connection that is never resumed, so they
     /// come late or never, but not twice: whoever asks again asks a new question.
     #[must_use]
@@ -122,61 +126,114 @@ impl LinkKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Pick {
     /// Sender.
-    pub from: u8,
+    pub from: u16,
     /// Receiver.
-    pub to: u8,
+    pub to: u16,
     /// Lane.
     pub lane: u32,
     /// Position.
-    pub nth: u8,
-}
-
-impl Packet {
-    const fn way(&self) -> (u8, u8, u32) {
-        (self.from, self.to, self.lane)
-    }
+    pub nth: u16,
 }
 
 impl Net {
-    /// Sends a packet behind those of its lane.
-    pub fn push(&mut self, packet: Shared<Packet>) {
-        let way = packet.get().way();
-        let at = self.packets.partition_point(|other| other.get().way() <= way);
+    /// Puts a packet on its way, behind all others of its lane.
+    pub fn post(&mut self, packet: Shared<Packet>) {
+        let lane = packet.get().place();
+        let at = self.packets.partition_point(|other| other.get().place() <= lane);
         self.packets.insert(at, packet);
     }
 
     /// Where this packet is.
     #[must_use]
     pub fn find(&self, pick: Pick) -> Option<usize> {
-        let way = (pick.from, pick.to, pick.lane);
-        let first = self.packets.partition_point(|other| other.get().way() < way);
+        let lane = (pick.from, pick.to, pick.lane);
+        let first = self.packets.partition_point(|other| other.get().place() < lane);
         let at = first + usize::from(pick.nth);
-        self.packets.get(at).is_some_and(|packet| packet.get().way() == way).then_some(at)
+        self.packets.get(at).filter(|packet| packet.get().place() == lane).map(|_| at)
     }
 
-    /// The name of the packet at this place.
+    /// The name of the packet at this place, if `before` names the one before it.
     #[must_use]
-    pub fn pick(&self, at: usize) -> Pick {
-        let (from, to, lane) = self.packets[at].get().way();
-        let before = self.packets[..at].iter().rev();
-        let nth = before.take_while(|other| other.get().way() == (from, to, lane)).count();
-        Pick { from, to, lane, nth: u8::try_from(nth).unwrap_or(u8::MAX) }
+    pub fn pick(&self, at: usize, before: Option<Pick>) -> Pick {
+        let lane = self.packets[at].get().place();
+        let (from, to, number) = lane;
+        let nth = match before {
+            Some(before) if (before.from, before.to, before.lane) == lane => before.nth.saturating_add(1),
+            _ => 0,
+        };
+        Pick { from, to, lane: number, nth }
     }
 
-    /// Opens a player's connection to a RoomServer node.
-    pub fn open(&mut self, conn: ConnId, node: u8) {
+    /// Opens a player's connection to a node.
+    pub fn open(&mut self, conn: ConnId, room: u16) {
         let at = self.conns.partition_point(|(other, _)| *other < conn);
-        self.conns.insert(at, (conn, node));
+        self.conns.insert(at, (conn, room));
     }
 
     /// The node at the other end of a player's connection.
     #[must_use]
-    pub fn room_of(&self, conn: ConnId) -> Option<u8> {
-        self.conns.iter().find(|(open, _)| *open == conn).map(|(_, node)| *node)
+    pub fn room_of(&self, conn: ConnId) -> Option<u16> {
+        let at = self.conns.binary_search_by_key(&conn, |(open, _)| *open).ok()?;
+        self.conns.get(at).map(|(_, node)| *node)
     }
 
     /// Closes a player's connection.
     pub fn close(&mut self, conn: ConnId) {
         self.conns.retain(|(open, _)| *open != conn);
+    }
+}
+
+/// A set of nodes.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Nodes(Vec<u64>);
+
+impl Nodes {
+    /// The first so many.
+    #[must_use]
+    pub fn first(count: usize) -> Self {
+        let word = |at: usize| match count.saturating_sub(at * 64) {
+            left @ 0..64 => (1 << left) - 1,
+            _ => u64::MAX,
+        };
+        Self((0..count.div_ceil(64)).map(word).collect())
+    }
+
+    /// Whether it is one of them.
+    #[must_use]
+    pub fn has(&self, node: usize) -> bool {
+        self.0.get(node / 64).is_some_and(|word| word >> (node % 64) & 1 == 1)
+    }
+
+    /// Leaves one out.
+    pub fn remove(&mut self, node: usize) {
+        if let Some(word) = self.0.get_mut(node / 64) {
+            *word &= !(1 << (node % 64));
+        }
+    }
+
+    /// All of them, in order.
+    pub fn iter(&self) -> impl Iterator<Item = usize> {
+        self.0.iter().enumerate().flat_map(|(at, word)| {
+            let after = |word: &u64| Some(word & word.wrapping_sub(1));
+            std::iter::successors(Some(*word), after)
+                .take_while(|word| *word != 0)
+                .map(move |word| at * 64 + word.trailing_zeros() as usize)
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nodes_are_a_set() {
+        for count in [0, 1, 2, 63, 64, 65, 128, 200] {
+            let mut nodes = Nodes::first(count);
+            assert!(nodes.iter().eq(0..count), "{count}");
+            nodes.remove(count / 2);
+            assert!(nodes.iter().eq((0..count).filter(|node| *node != count / 2)), "{count}");
+            assert!((0..300).all(|node| nodes.has(node) == nodes.iter().any(|other| other == node)));
+        }
     }
 }

@@ -12,11 +12,13 @@ use crate::{check, flaws::Flaw, world::Broken};
 
 pub mod compare;
 pub mod html;
+mod hunt;
 pub mod matrix;
 mod run;
 mod seeds;
 
 pub use crate::check::Ended;
+pub use hunt::{Found, HuntReport, Hunted};
 pub use run::RunReport;
 pub use seeds::{Failure, Reached, SeedsReport};
 
@@ -96,6 +98,8 @@ pub struct Always {
 pub enum AlwaysVerdict {
     /// True in every state.
     Holds,
+    /// True in every state, because nothing came of what it speaks of.
+    Vacuous,
     /// Not true in some state.
     Violated,
     /// True in the states visited; there are more.
@@ -106,6 +110,7 @@ impl From<check::Verdict> for AlwaysVerdict {
     fn from(verdict: check::Verdict) -> Self {
         match verdict {
             check::Verdict::Holds => Self::Holds,
+            check::Verdict::Vacuous => Self::Vacuous,
             check::Verdict::Violated => Self::Violated,
             check::Verdict::NotViolatedWithinBounds => Self::NotViolatedWithinBounds,
         }
@@ -199,6 +204,7 @@ impl ScenarioReport {
         for (verdict, what) in [
             (AlwaysVerdict::Violated, "violated"),
             (AlwaysVerdict::Holds, "hold"),
+            (AlwaysVerdict::Vacuous, "hold, but nothing exercised them"),
             (AlwaysVerdict::NotViolatedWithinBounds, "not violated so far"),
         ] {
             let named = self.always.iter().filter(|always| always.verdict == verdict);

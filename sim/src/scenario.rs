@@ -30,7 +30,7 @@ pub struct Scenario {
     /// Links that take time: their messages are delivered by choice, in any interleaving. Messages on the
     /// other links arrive at once.
     pub slow: Vec<LinkKind>,
-    /// Which timers may run out, and how often in all. The others never do.
+    /// Which timers may run out, and how often in all; 255 means as often as they like. The others never do.
     pub timers: BTreeMap<TimerKind, u8>,
     /// Links that an attacker can read. The others are as good as encrypted.
     pub plain: Vec<LinkKind>,
@@ -99,7 +99,7 @@ pub struct AttackerPlan {
 }
 
 /// A player.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Player {
     /// His account. Players with the same one are the same person at several devices.
@@ -127,7 +127,7 @@ pub struct Player {
 }
 
 /// [`gatepass_core::client::Cheat`] by name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CheatName {
     /// Sends frames before it has logged in.
@@ -172,8 +172,12 @@ impl Default for Scenario {
     }
 }
 
-/// Most players of a world that is explored or simulated.
-pub const PLAYERS_MAX: usize = 64;
+/// Most players of a world that is simulated or replayed.
+pub const PLAYERS_MAX: usize = 10_000;
+/// Most players of a world that is explored: far more than any exploration ends with.
+pub const EXPLORED_PLAYERS_MAX: usize = 64;
+/// A timer with this budget runs out as often as it likes.
+pub const ALWAYS: u8 = u8::MAX;
 /// Most RoomServers of a world.
 pub const SERVERS_MAX: usize = 8;
 
@@ -198,8 +202,8 @@ pub enum ScenarioError {
     },
     /// An account has no name, or too long a one.
     Account {
-        /// The player, counted from 0.
-        player: usize,
+        /// The player, counted from 0; none: the attacker.
+        player: Option<usize>,
         /// The name.
         name: String,
     },
@@ -212,11 +216,6 @@ pub enum ScenarioError {
         /// Why not.
         why: &'static str,
     },
-    /// The same of the attacker's own account.
-    Attacker {
-        /// The name.
-        name: String,
-    },
 }
 
 impl fmt::Display for ScenarioError {
@@ -225,7 +224,7 @@ impl fmt::Display for ScenarioError {
             Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
             Self::Rule { why, .. } => f.write_str(why),
             Self::Size { why, .. } | Self::Player { why, .. } => f.write_str(why),
-            Self::Account { name, .. } | Self::Attacker { name } => {
+            Self::Account { name, .. } => {
                 write!(f, "{name:?} is no account name: 1 to 32 bytes")
             }
         }
@@ -242,13 +241,13 @@ impl ScenarioError {
             Self::UnknownPolicy(_) => vec!["policy".to_owned()],
             Self::Rule { rule, .. } => vec!["rules".to_owned(), rule.clone()],
             Self::Size { key, .. } => vec![(*key).to_owned()],
-            Self::Account { player, .. } => {
+            Self::Account { player: Some(player), .. } => {
                 vec!["players".to_owned(), player.to_string(), "account".to_owned()]
             }
             Self::Player { player, key, .. } => {
                 vec!["players".to_owned(), player.to_string(), (*key).to_owned()]
             }
-            Self::Attacker { .. } => vec!["attacker".to_owned(), "account".to_owned()],
+            Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
         }
     }
 }
@@ -277,18 +276,18 @@ impl Scenario {
     /// Why not.
     pub fn validate(&self) -> Result<(), ScenarioError> {
         if self.players.is_empty() || self.players.len() > PLAYERS_MAX {
-            return Err(ScenarioError::Size { key: "players", why: "a scenario has 1 to 64 players" });
+            return Err(ScenarioError::Size { key: "players", why: "a scenario has 1 to 10000 players" });
         }
         if self.servers == 0 || usize::from(self.servers) > SERVERS_MAX {
             return Err(ScenarioError::Size { key: "servers", why: "a scenario has 1 to 8 servers" });
         }
         let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
         if let Some(player) = self.players.iter().position(nameless) {
-            return Err(ScenarioError::Account { player, name: self.players[player].account.clone() });
+            let name = self.players[player].account.clone();
+            return Err(ScenarioError::Account { player: Some(player), name });
         }
-        let mixed = |player: &Player| {
-            player.clock_ahead && !player.signed || player.signed && player.wrong_password
-        };
+        let mixed =
+            |player: &Player| player.clock_ahead && !player.signed || player.signed && player.wrong_password;
         if let Some(player) = self.players.iter().position(mixed) {
             let (key, why) = if self.players[player].signed {
                 ("wrong_password", "who logs in by a signed payload gives no password")
@@ -300,9 +299,58 @@ impl Scenario {
         if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
             && (own.is_empty() || own.len() > 32)
         {
-            return Err(ScenarioError::Attacker { name: own.clone() });
+            return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
         self.policy().map(|_| ())
+    }
+
+    /// Whether a world of it is small enough to be explored.
+    ///
+    /// # Errors
+    /// If it is not.
+    pub const fn explorable(&self) -> Result<(), ScenarioError> {
+        if self.players.len() > EXPLORED_PLAYERS_MAX {
+            return Err(ScenarioError::Size {
+                key: "players",
+                why: "no exploration of more than 64 players would ever end; simulate them instead",
+            });
+        }
+        Ok(())
+    }
+
+    /// The same with so many players: its own come again and again, each time with accounts of their own. Timers
+    /// that it lets run out at all then do so as often as they like.
+    #[must_use]
+    pub fn crowded(mut self, players: usize) -> Self {
+        let first = self.players.len();
+        for n in first..players {
+            let (copy, mut player) = (n / first + 1, self.players[n % first].clone());
+            // Long names make room for the number, which makes them differ.
+            let number = format!("-{copy}");
+            let mut end = player.account.len().min(32 - number.len());
+            while !player.account.is_char_boundary(end) {
+                end -= 1;
+            }
+            player.account.truncate(end);
+            player.account.push_str(&number);
+            self.players.push(player);
+        }
+        if players > first {
+            self.timers.values_mut().for_each(|times| *times = ALWAYS);
+        }
+        self
+    }
+
+    /// The same for a world with a clock: every message takes time, every timer runs out, and whoever is cut off
+    /// or told to come again does so.
+    #[must_use]
+    pub fn timed(mut self) -> Self {
+        self.slow = LinkKind::ALL.to_vec();
+        self.timers = TimerKind::ALL.into_iter().map(|kind| (kind, ALWAYS)).collect();
+        for player in self.players.iter_mut().filter(|player| player.cheat.is_none()) {
+            player.retries = u8::MAX;
+        }
+        self
     }
 
     /// Its policy: the profile with its own rules.
@@ -325,28 +373,6 @@ impl Scenario {
         }
         Ok(policy)
     }
-
-    /// One of the shipped scenarios.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
-        Self::shipped().into_iter().find(|scenario| scenario.name == name)
-    }
-
-    /// The scenarios that `check` runs by default.
-    ///
-    /// # Panics
-    /// If a shipped scenario does not read: a test reads them all.
-    #[must_use]
-    pub fn shipped() -> Vec<Self> {
-        SHIPPED.iter().map(|text| Self::from_toml(text).expect("shipped scenarios read")).collect()
-    }
-
-    /// The file of a shipped scenario.
-    #[must_use]
-    pub fn text_of(name: &str) -> Option<&'static str> {
-        let at = Self::shipped().iter().position(|scenario| scenario.name == name)?;
-        SHIPPED.get(at).copied()
-    }
 }
 
 /// A policy's rules by their names.
@@ -355,29 +381,3 @@ pub fn rules_of(policy: &Policy) -> toml::Table {
     // Every rule has a form in TOML.
     toml::Table::try_from(policy).unwrap_or_default()
 }
-
-/// The files of the shipped scenarios.
-const SHIPPED: [&str; 22] = [
-    include_str!("scenarios/login.toml"),
-    include_str!("scenarios/takeover-local.toml"),
-    include_str!("scenarios/takeover-remote.toml"),
-    include_str!("scenarios/reject-new.toml"),
-    include_str!("scenarios/expiry.toml"),
-    include_str!("scenarios/crash-owner.toml"),
-    include_str!("scenarios/lost-kick.toml"),
-    include_str!("scenarios/duplicates.toml"),
-    include_str!("scenarios/cache-loss.toml"),
-    include_str!("scenarios/lease-end.toml"),
-    include_str!("scenarios/retry.toml"),
-    include_str!("scenarios/full-room.toml"),
-    include_str!("scenarios/strangers.toml"),
-    include_str!("scenarios/tokens.toml"),
-    include_str!("scenarios/repeated-answers.toml"),
-    include_str!("scenarios/restart-room.toml"),
-    include_str!("scenarios/stopped-owner.toml"),
-    include_str!("scenarios/cache-restart.toml"),
-    include_str!("scenarios/database.toml"),
-    include_str!("scenarios/impatient.toml"),
-    include_str!("scenarios/attacker.toml"),
-    include_str!("scenarios/signatures.toml"),
-];

@@ -1,13 +1,16 @@
 //! A scenario made ready: settings, the table of nodes, and who knows which credential. It does not change
 //! while a world runs.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::{
+    collections::BTreeMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
 
 use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
     client::{Cheat, Client, Script},
-    ids::{AccountId, Addr, ConnId, Generation, Payload, ServerId},
+    ids::{Addr, ConnId, Generation, Payload, ServerId},
     limits::Capacity,
     login::LoginServer,
     message::{Age, Ask, Credentials, Message, ToCenter},
@@ -29,7 +32,7 @@ use crate::{
 /// Connections one player may open in a world; names of connections are built on it.
 pub(crate) const CONNS_PER_PLAYER: u64 = 1000;
 /// Names of links between RoomServers and RCenter start here.
-pub(crate) const FIRST_LINK: u64 = 1_000_000;
+pub(crate) const FIRST_LINK: u64 = 1_000_000_000;
 
 /// Everything about a world that does not change.
 #[derive(Debug)]
@@ -44,11 +47,10 @@ pub struct Setup {
     pub fires: [u8; TimerKind::ALL.len()],
     slow: [bool; LinkKind::ALL.len()],
     players: usize,
-    /// Per player, the account whose credential he knows.
-    knows: Vec<Option<AccountId>>,
-    attacker_knows: Option<AccountId>,
     plain: [bool; LinkKind::ALL.len()],
     watched: Properties,
+    /// Per player, the last one before him who wants the same.
+    alike: Vec<Option<usize>>,
     goals: AtomicU32,
     premises: AtomicU32,
 }
@@ -81,10 +83,6 @@ impl Setup {
         for kind in &scenario.slow {
             slow[*kind as usize] = true;
         }
-        let ids = account_ids(&scenario);
-        let id_of = |account: &str| ids.iter().find(|(name, _)| name == account).map(|(_, id)| *id);
-        let attacker_knows =
-            scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref()).and_then(id_of);
         if scenario.attacker.is_some() {
             names.push("attacker".to_owned());
         }
@@ -99,11 +97,8 @@ impl Setup {
         if scenario.watch.is_empty() {
             watched = Properties::ALL;
         }
-        let knows = scenario
-            .players
-            .iter()
-            .map(|player| id_of(&player.account).filter(|_| !player.wrong_password))
-            .collect();
+        let mut last = BTreeMap::new();
+        let alike = scenario.players.iter().enumerate().map(|(n, player)| last.insert(player, n)).collect();
         let players = scenario.players.len();
         Self {
             scenario,
@@ -114,8 +109,7 @@ impl Setup {
             plain,
             watched,
             players,
-            knows,
-            attacker_knows,
+            alike,
             goals: AtomicU32::new(0),
             premises: AtomicU32::new(0),
         }
@@ -190,12 +184,9 @@ impl Setup {
         conn.0 >= first && conn.0 < first + CONNS_PER_PLAYER
     }
 
-    /// The account whose credential the owner of this connection knows; none: nobody's connection.
-    pub(crate) fn knows_at(&self, conn: ConnId) -> Option<Option<AccountId>> {
-        if self.is_attackers(conn) {
-            return Some(self.attacker_knows);
-        }
-        self.player_of(conn).map(|player| self.knows(player))
+    /// The name of the attacker's own account.
+    pub(crate) fn attackers_name(&self) -> Option<Name> {
+        Some(name(self.scenario.attacker.as_ref()?.account.as_deref()?))
     }
 
     /// Whether an attacker reads what these two nodes say to each other.
@@ -206,10 +197,10 @@ impl Setup {
         }
     }
 
-    /// The account whose credential this player knows.
+    /// The name of the account whose credential this player knows.
     #[must_use]
-    pub fn knows(&self, player: usize) -> Option<AccountId> {
-        self.knows.get(player).copied().flatten()
+    pub fn knows(&self, player: usize) -> Option<Name> {
+        self.scenario.players.get(player).filter(|it| !it.wrong_password).map(|it| name(&it.account))
     }
 
     /// Whether messages between these two nodes take time.
@@ -245,9 +236,9 @@ impl Setup {
         }
     }
 
-    /// Whether two players want the same.
-    pub(crate) fn are_alike(&self, one: usize, other: usize) -> bool {
-        self.scenario.players[one] == self.scenario.players[other]
+    /// The last player before this one who wants the same.
+    pub(crate) fn alike_before(&self, player: usize) -> Option<usize> {
+        self.alike.get(player).copied().flatten()
     }
 
     /// Notes that a goal was met in some run of this setup.
@@ -382,15 +373,4 @@ fn password(account: &str) -> Password {
     let mut text = format!("password of {account}");
     text.truncate(48);
     Password::new(&text).unwrap_or_else(Password::empty)
-}
-
-/// Ids in the order in which the store gives them: existing accounts by name, then those that register.
-fn account_ids(scenario: &Scenario) -> Vec<(String, AccountId)> {
-    let mut names: Vec<(bool, &str)> =
-        scenario.players.iter().filter(|p| !p.no_account).map(|p| (p.register, p.account.as_str())).collect();
-    let own = scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref());
-    names.extend(own.map(|own| (false, own)));
-    names.sort_unstable();
-    names.dedup_by_key(|(_, name)| *name);
-    names.iter().enumerate().map(|(n, (_, name))| ((*name).to_owned(), AccountId(n as u64 + 1))).collect()
 }

@@ -68,6 +68,13 @@ impl<T> Clone for Shared<T> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
+
+    /// Touches no counter if it is the same already.
+    fn clone_from(&mut self, source: &Self) {
+        if !Arc::ptr_eq(&self.0, &source.0) {
+            self.0 = Arc::clone(&source.0);
+        }
+    }
 }
 
 impl<T: Clone + Hash> Hash for Shared<T> {

@@ -1,11 +1,18 @@
-//! Makes a failing list of choices small: what is not needed for the failure is left out.
+//! Makes a failing list of choices small: what is not needed for the failure is left out, and then a shorter
+//! way is looked for that the run might have taken instead.
+
+use std::{collections::HashSet, mem::discriminant};
 
 use crate::{
     choice::Choice,
     replay::outcome,
     setup::Setup,
+    shared::fingerprint,
     world::{Broken, Scratch, World},
 };
+
+/// Worlds that the search for a shorter way looks at: a bound that is the same on every machine, as time is not.
+pub const WORLDS_MAX: usize = 100_000;
 
 /// A list that breaks the same and from which nothing can be left out: delta debugging, then one by one.
 #[must_use]
@@ -37,4 +44,83 @@ fn possible(setup: &Setup, choices: &[Choice]) -> Vec<Choice> {
     let mut world = World::new(setup);
     let mut scratch = Scratch::default();
     choices.iter().copied().filter(|choice| world.apply(setup, *choice, &mut scratch)).collect()
+}
+
+/// The shortest way to break the same with the nodes and the kinds of choices of this list alone, if it is
+/// shorter than the list and found among the first `worlds` worlds. It is always the same one.
+#[must_use]
+pub fn shorter(setup: &Setup, list: &[Choice], broken: Broken, worlds: usize) -> Option<Vec<Choice>> {
+    let kinds: HashSet<u64, foldhash::fast::FixedState> = list.iter().map(kind).collect();
+    let there: HashSet<u16, foldhash::fast::FixedState> = list.iter().flat_map(nodes).collect();
+    let fits =
+        |choice: &&Choice| kinds.contains(&kind(choice)) && nodes(choice).all(|it| there.contains(&it));
+    let mut scratch = Scratch::remembering();
+    let first = World::new(setup);
+    let mut seen: HashSet<u64, foldhash::fast::FixedState> = HashSet::default();
+    seen.insert(fingerprint(&first));
+    // Every world that was met: which one led to it (its place here), and by which choice.
+    let mut came: Vec<(usize, Choice)> = Vec::new();
+    let mut level = vec![(usize::MAX, first)];
+    let mut choices = Vec::new();
+    for _ in 1..list.len() {
+        let mut next_level = Vec::new();
+        for (from, world) in level {
+            choices.clear();
+            world.choices(setup, &mut choices);
+            for &choice in choices.iter().filter(fits) {
+                let mut next = world.clone();
+                if !next.apply(setup, choice, &mut scratch) || !seen.insert(fingerprint(&next)) {
+                    continue;
+                }
+                came.push((from, choice));
+                if next.broken() == Some(broken) {
+                    return Some(way(&came));
+                }
+                if came.len() >= worlds {
+                    return None;
+                }
+                if next.broken().is_none() {
+                    next_level.push((came.len() - 1, next));
+                }
+            }
+        }
+        level = next_level;
+    }
+    None
+}
+
+/// The choices that led to the last of these.
+fn way(came: &[(usize, Choice)]) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    let mut at = came.len().checked_sub(1);
+    while let Some((from, choice)) = at.and_then(|at| came.get(at)) {
+        choices.push(*choice);
+        at = Some(*from);
+    }
+    choices.reverse();
+    choices
+}
+
+/// What kind of thing happens.
+fn kind(choice: &Choice) -> u64 {
+    let timer = if let Choice::Fire { kind, .. } = choice { Some(kind) } else { None };
+    let overtakes = matches!(choice, Choice::Deliver(pick) if pick.nth > 0);
+    fingerprint(&(discriminant(choice), timer, overtakes))
+}
+
+/// To which nodes it happens. A choice that names none is told by its kind alone.
+fn nodes(choice: &Choice) -> impl Iterator<Item = u16> {
+    let (one, other) = match choice {
+        Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) => {
+            (Some(pick.from), Some(pick.to))
+        }
+        Choice::Begin(node)
+        | Choice::Fire { node, .. }
+        | Choice::Crash(node)
+        | Choice::Restart(node)
+        | Choice::Cut(node)
+        | Choice::Link(node) => (Some(*node), None),
+        _ => (None, None),
+    };
+    one.into_iter().chain(other)
 }

@@ -1,8 +1,11 @@
 //! Simulation: one run per seed, every choice drawn from it.
 //!
-//! The same seed gives the same run for ever, on every machine and with any number of threads. Within a run
-//! each kind of choice has a weight that the seed draws first, so that runs differ in character: some are
-//! quick and clean, some are all faults and timers.
+//! The same seed gives the same run for ever, on every machine and with any number of threads. It first draws
+//! how the run draws its choices (`schedule`), so that runs differ in character: some are quick and clean,
+//! some are all faults and timers, some hold one message back until nothing else is left to do.
+
+mod schedule;
+pub mod timed;
 
 use std::{
     sync::{
@@ -12,14 +15,15 @@ use std::{
     time::{Duration, Instant},
 };
 
-use gatepass_core::properties::Goal;
+use gatepass_core::properties::{Goal, Property};
 
+use self::schedule::Schedule;
+pub use self::schedule::Scheduler;
 use crate::{
     choice::Choice,
-    prng::Prng,
     setup::Setup,
     shared::fingerprint,
-    shrink::shrink,
+    shrink::{WORLDS_MAX, shorter, shrink},
     world::{Broken, Scratch, World},
 };
 
@@ -34,11 +38,22 @@ pub struct Plan {
     pub steps: u32,
     /// Threads.
     pub threads: usize,
+    /// How runs draw their choices.
+    pub scheduler: Scheduler,
+    /// Only a run that breaks this counts as one that fails, and the first of them ends it all.
+    pub wanted: Option<Property>,
 }
 
 impl Default for Plan {
     fn default() -> Self {
-        Self { from_seed: 1, seeds: 10_000, steps: 2_000, threads: 2 }
+        Self {
+            from_seed: 1,
+            seeds: 10_000,
+            steps: 2_000,
+            threads: 2,
+            scheduler: Scheduler::Mix,
+            wanted: None,
+        }
     }
 }
 
@@ -55,6 +70,8 @@ pub struct Run {
     pub events: u64,
     /// Of those, events that meant nothing.
     pub ignored: u64,
+    /// Players who were admitted by a login.
+    pub logins: u64,
     /// Identifies the world it ended in.
     pub end: u64,
     /// Goals it met, a bit each.
@@ -70,10 +87,12 @@ pub struct Failure {
     pub seed: u64,
     /// What it breaks.
     pub broken: Broken,
-    /// The choices that are needed for it.
+    /// The fewest choices that are known to lead to it.
     pub choices: Vec<Choice>,
     /// How many the run had made.
     pub found_in: usize,
+    /// How many of them are needed; less than those is a way that the run did not take.
+    pub needed: usize,
 }
 
 /// What all runs came to.
@@ -85,6 +104,8 @@ pub struct Summary {
     pub steps: u64,
     /// Events taken in all.
     pub events: u64,
+    /// Players admitted in all, those who came back by their token not counted.
+    pub logins: u64,
     /// Time it took.
     pub seconds: f64,
     /// Every goal of the scenario, and how many runs met it.
@@ -103,43 +124,47 @@ impl Summary {
     }
 }
 
+impl Plan {
+    fn fails(self, run: &Run) -> bool {
+        match self.wanted {
+            Some(wanted) => run.broken == Some(Broken::Property(wanted)),
+            None => run.broken.is_some(),
+        }
+    }
+}
+
+/// Choices in a run per player, about: priorities change somewhere among them.
+const CHOICES_PER_PLAYER: u32 = 8;
+
 /// Runs one seed.
 #[must_use]
-pub fn run(setup: &Setup, seed: u64, steps: u32, keep: bool) -> Run {
+pub fn run(setup: &Setup, seed: u64, plan: Plan, keep: bool) -> Run {
     let mut world = World::new(setup);
-    run_from(&mut world, setup, seed, steps, keep, &mut Scratch::default())
+    run_from(&mut world, setup, seed, plan, keep, &mut Scratch::default())
 }
 
 fn run_from(
     world: &mut World,
     setup: &Setup,
     seed: u64,
-    steps: u32,
+    plan: Plan,
     keep: bool,
     scratch: &mut Scratch,
 ) -> Run {
-    let mut prng = Prng::new(seed);
-    let weights = Weights::draw(&mut prng);
-    let (events, ignored) = (scratch.steps, scratch.ignored);
+    let length = CHOICES_PER_PLAYER.saturating_mul(setup.players() as u32);
+    let mut schedule = Schedule::new(seed, plan.scheduler, length);
+    let (events, ignored, logins) = (scratch.steps, scratch.ignored, scratch.logins);
     scratch.goals = 0;
     let mut made = Vec::new();
     let mut choices = Vec::new();
     let mut count = 0;
-    while count < u64::from(steps) && world.broken().is_none() {
+    while count < u64::from(plan.steps) && world.broken().is_none() {
         choices.clear();
         world.choices(setup, &mut choices);
-        let total: u32 = choices.iter().map(|choice| weights.of(choice)).sum();
-        if total == 0 {
+        if choices.is_empty() {
             break;
         }
-        let mut at = prng.below(total);
-        let chosen = choices.iter().find(|choice| {
-            let weight = weights.of(choice);
-            let hit = at < weight;
-            at = at.saturating_sub(weight);
-            hit
-        });
-        let Some(&choice) = chosen else { break };
+        let choice = schedule.pick(&choices);
         world.apply(setup, choice, scratch);
         count += 1;
         if keep {
@@ -152,53 +177,17 @@ fn run_from(
         steps: count,
         events: scratch.steps - events,
         ignored: scratch.ignored - ignored,
+        logins: scratch.logins - logins,
         end: fingerprint(world),
         goals: scratch.goals,
         broken: world.broken(),
     }
 }
 
-/// How likely each kind of choice is in one run.
-struct Weights {
-    begin: u32,
-    deliver: u32,
-    overtake: u32,
-    fire: u32,
-    fault: u32,
-}
-
-impl Weights {
-    fn draw(prng: &mut Prng) -> Self {
-        const SCALE: [u32; 3] = [1, 8, 64];
-        let mut draw = || SCALE[prng.below(3) as usize];
-        Self { begin: draw(), deliver: 64, overtake: draw(), fire: draw(), fault: draw() }
-    }
-
-    const fn of(&self, choice: &Choice) -> u32 {
-        match choice {
-            Choice::Begin(_) => self.begin,
-            Choice::Deliver(pick) if pick.nth == 0 => self.deliver,
-            Choice::Deliver(_) => self.overtake,
-            Choice::Fire { .. } | Choice::Age(_) => self.fire,
-            Choice::Link(_) | Choice::Restart(_) | Choice::Wake(_) | Choice::Attack(_) => 8,
-            Choice::Drop(_)
-            | Choice::Duplicate(_)
-            | Choice::Crash(_)
-            | Choice::LoseCache
-            | Choice::Fail(_)
-            | Choice::HangUp(_)
-            | Choice::Pause(_)
-            | Choice::Jump { .. }
-            | Choice::Cut(_) => self.fault,
-        }
-    }
-}
-
 /// Runs all seeds of a plan. `progress` hears how many runs and steps are done.
 pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u64)) -> Summary {
     let started = Instant::now();
-    let (next, runs, steps, events) =
-        (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
+    let [next, runs, steps, events, logins]: [AtomicU64; 5] = Default::default();
     let (failed, failing) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
     let met: [AtomicU64; Goal::ALL.len()] = Default::default();
     std::thread::scope(|scope| {
@@ -210,18 +199,21 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let seed = plan.from_seed.wrapping_add(index);
-                        if index >= plan.seeds {
+                        // Seeds are handed out in order: all below the first that failed are run.
+                        let over = plan.wanted.is_some() && index > failed.load(Ordering::Relaxed);
+                        if index >= plan.seeds || over {
                             break;
                         }
                         let mut world = first.clone();
-                        let run = run_from(&mut world, setup, seed, plan.steps, false, &mut scratch);
+                        let run = run_from(&mut world, setup, seed, plan, false, &mut scratch);
                         runs.fetch_add(1, Ordering::Relaxed);
                         steps.fetch_add(run.steps, Ordering::Relaxed);
                         events.fetch_add(run.events, Ordering::Relaxed);
+                        logins.fetch_add(run.logins, Ordering::Relaxed);
                         for (goal, met) in Goal::ALL.into_iter().zip(&met) {
                             met.fetch_add(u64::from(run.goals >> goal as u32 & 1), Ordering::Relaxed);
                         }
-                        if run.broken.is_some() {
+                        if plan.fails(&run) {
                             failing.fetch_add(1, Ordering::Relaxed);
                             failed.fetch_min(index, Ordering::Relaxed);
                         }
@@ -238,12 +230,13 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
     let seconds = started.elapsed().as_secs_f64();
     let failure = match failed.into_inner() {
         u64::MAX => None,
-        index => explain(setup, plan.from_seed.wrapping_add(index), plan.steps),
+        index => explain(setup, plan.from_seed.wrapping_add(index), plan),
     };
     Summary {
         runs: runs.into_inner(),
         steps: steps.into_inner(),
         events: events.into_inner(),
+        logins: logins.into_inner(),
         seconds,
         goals: setup
             .scenario
@@ -258,9 +251,11 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
 
 /// Runs a failing seed again and makes its choices few.
 #[must_use]
-pub fn explain(setup: &Setup, seed: u64, steps: u32) -> Option<Failure> {
-    let run = run(setup, seed, steps, true);
+pub fn explain(setup: &Setup, seed: u64, plan: Plan) -> Option<Failure> {
+    let run = run(setup, seed, plan, true);
     let broken = run.broken?;
     let found_in = run.choices.len();
-    Some(Failure { seed, broken, choices: shrink(setup, &run.choices, broken), found_in })
+    let needed = shrink(setup, &run.choices, broken);
+    let choices = shorter(setup, &needed, broken, WORLDS_MAX).unwrap_or_else(|| needed.clone());
+    Some(Failure { seed, broken, choices, found_in, needed: needed.len() })
 }

@@ -1,7 +1,7 @@
 //! Messages, timers and facts in the words of the domain, for traces and diagrams.
 
 use gatepass_core::{
-    ids::{Payload, RoomKey},
+    ids::{AccountId, Payload, RoomKey, Seq, Version},
     ledger::{Ended, Fact},
     message::{
         AccountsAnswer, AccountsAsk, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
@@ -126,7 +126,10 @@ fn ask(ask: &Ask) -> String {
             CacheAsk::Claim { account, server, .. } => format!("{account} belongs to {server} now"),
             CacheAsk::Release { account, version, .. } => format!("release {account} v{version:?}"),
             CacheAsk::Renew { number, .. } => format!("renew lease #{number}"),
-            CacheAsk::Reassert { account, seq, .. } => format!("reassert {account} login {seq:?}"),
+            CacheAsk::Reassert { held, .. } => {
+                let each = |(account, seq): &(AccountId, Seq)| format!("{account} login {seq:?}");
+                format!("reassert {}", held.iter().map(each).collect::<Vec<_>>().join(", "))
+            }
             CacheAsk::Resign { server } => format!("resign {server}"),
         },
         Ask::Accounts(ask) => match ask {
@@ -142,10 +145,7 @@ fn answer(answer: &Answer) -> String {
     match answer {
         Answer::Cache(answer) => match answer {
             CacheAnswer::Done => "done".into(),
-            CacheAnswer::Session { account, token: None } => format!("session of {account}"),
-            CacheAnswer::Session { account, token: Some((key, _)) } => {
-                format!("session of {account} with {}", token(Some(key)))
-            }
+            CacheAnswer::Session { account } => format!("session of {account}"),
             CacheAnswer::Issued { key, .. } => format!("issued {}", token(Some(key))),
             CacheAnswer::Granted(grant) => {
                 format!("granted {} login {:?} v{:?}", grant.account, grant.seq, grant.version)
@@ -155,7 +155,14 @@ fn answer(answer: &Answer) -> String {
             }
             CacheAnswer::NotYet => "not yet".into(),
             CacheAnswer::Renewed { generation } => format!("renewed in {generation}"),
-            CacheAnswer::Reasserted { account, version } => format!("reasserted {account} v{version:?}"),
+            CacheAnswer::OtherTerms(_) => "not renewed: its times are others".into(),
+            CacheAnswer::Reasserted(accounts) => {
+                let each = |(account, version): &(AccountId, Option<Version>)| match version {
+                    Some(version) => format!("reasserted {account} v{version:?}"),
+                    None => format!("{account} is another server's"),
+                };
+                accounts.iter().map(each).collect::<Vec<_>>().join(", ")
+            }
             CacheAnswer::Refused(why) => format!("refused: {}", why.name()),
         },
         Answer::Accounts(answer) => match answer {

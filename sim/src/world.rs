@@ -8,15 +8,15 @@ mod faults;
 mod happen;
 mod step;
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, time::Duration};
 
 use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
-    ids::{ConnId, Generation, Payload, ServerId},
+    ids::{AccountId, ConnId, Generation, Payload, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Age, Answer, Asker, CenterAnswer, Message, Question, ToCenter, ToServer},
+    message::{Age, Asker, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
@@ -29,7 +29,7 @@ use crate::{
     choice::Choice,
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
-    net::{Body, Net, Packet, Pick},
+    net::{Body, Net, Nodes, Packet, Pick},
     scenario::Faults,
     setup::{FIRST_LINK, Setup},
     shared::Shared,
@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// A state of the world.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct World {
     hosts: Vec<Shared<Host>>,
     net: Shared<Net>,
@@ -46,7 +46,7 @@ pub struct World {
     faults: Faults,
     fires: [u8; TimerKind::ALL.len()],
     /// Players who have not begun.
-    waiting: u64,
+    waiting: Shared<Nodes>,
     past: Past,
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
@@ -54,6 +54,36 @@ pub struct World {
     /// Signed payloads that somebody has sent, in order, and how old they are on the clock of their verifier.
     windows: Shared<Vec<(Payload, Age)>>,
     broken: Option<Broken>,
+}
+
+impl Clone for World {
+    fn clone(&self) -> Self {
+        Self {
+            hosts: self.hosts.clone(),
+            net: self.net.clone(),
+            ledger: self.ledger.clone(),
+            lost_leases: self.lost_leases.clone(),
+            attacker: self.attacker.clone(),
+            windows: self.windows.clone(),
+            waiting: self.waiting.clone(),
+            ..*self
+        }
+    }
+
+    /// Leaves alone what is the same already: a checker does this for every step.
+    fn clone_from(&mut self, source: &Self) {
+        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, windows, broken } =
+            self;
+        hosts.clone_from(&source.hosts);
+        net.clone_from(&source.net);
+        ledger.clone_from(&source.ledger);
+        lost_leases.clone_from(&source.lost_leases);
+        attacker.clone_from(&source.attacker);
+        windows.clone_from(&source.windows);
+        waiting.clone_from(&source.waiting);
+        (*faults, *fires) = (source.faults, source.fires);
+        (*past, *broken) = (source.past, source.broken);
+    }
 }
 
 /// What goals ask of the past.
@@ -111,6 +141,19 @@ pub struct Scratch {
     pub ignored: u64,
     /// Events given to roles.
     pub steps: u64,
+    /// Players admitted by a login.
+    pub logins: u64,
+    /// What takes time, if somebody keeps the time.
+    pub started: Option<Vec<Started>>,
+}
+
+/// Something that takes time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Started {
+    /// A message was sent, the last of its lane.
+    Sent(Pick),
+    /// A node armed a timer, to fire after this time.
+    Armed(usize, Timer, Duration),
 }
 
 impl Scratch {
@@ -125,30 +168,36 @@ impl World {
     /// The world at the beginning: servers have registered and hold their leases, no player has begun.
     #[must_use]
     pub fn new(setup: &Setup) -> Self {
+        Self::begin_with(setup, &mut Scratch::default())
+    }
+
+    /// The same, telling what has started on the way there.
+    #[must_use]
+    pub fn begin_with(setup: &Setup, scratch: &mut Scratch) -> Self {
         let mut world = Self {
             hosts: setup.hosts().into_iter().map(Shared::new).collect(),
             net: Shared::new(Net::default()),
             ledger: Shared::new(Ledger::default()),
             faults: setup.faults(),
             fires: setup.fires,
-            waiting: (1_u64.checked_shl(setup.players() as u32).unwrap_or(0)).wrapping_sub(1),
+            waiting: Shared::new(Nodes::first(setup.players())),
             past: Past::default(),
             lost_leases: ArrayVec::new(),
             attacker: Shared::new(setup.attacker()),
             windows: Shared::new(Vec::new()),
             broken: None,
         };
-        let mut scratch = Scratch::default();
         for node in setup.players()..setup.nodes() {
             scratch.queue.push_back((node, Event::Command(Command::Start)));
         }
         for room in setup.rooms() {
-            world.link(setup, room, &mut scratch);
+            world.link(setup, room, scratch);
         }
-        world.run(setup, &mut scratch);
-        while let Some(first) = world.net.get().packets.first().map(|_| world.net.get().pick(0)) {
-            world.deliver(first, &mut scratch);
-            world.run(setup, &mut scratch);
+        world.run(setup, scratch);
+        while !world.net.get().packets.is_empty() {
+            let first = world.net.get().pick(0, None);
+            world.deliver(first, scratch);
+            world.run(setup, scratch);
         }
         world
     }
@@ -157,6 +206,12 @@ impl World {
     #[must_use]
     pub const fn broken(&self) -> Option<Broken> {
         self.broken
+    }
+
+    /// Somebody who keeps the time found a timer due that may not run out yet: clocks do not keep their order.
+    pub(crate) fn refuse_time(&mut self) {
+        self.broken
+            .get_or_insert(Broken::Invariant("a lease ends at its server first, whatever the clocks do"));
     }
 
     /// The nodes.
@@ -181,17 +236,18 @@ impl World {
         if self.broken.is_some() {
             return;
         }
-        for node in 0..setup.players() {
+        for node in self.waiting.get().iter() {
             // Players who want the same and have not begun are interchangeable: the first of them begins.
-            let same_earlier =
-                (0..node).any(|other| self.waiting & (1 << other) != 0 && setup.are_alike(other, node));
-            if self.waiting & (1 << node) != 0 && !same_earlier {
-                choices.push(Choice::Begin(node as u8));
+            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other));
+            if !same_earlier {
+                choices.push(Choice::Begin(node as u16));
             }
         }
         let net = self.net.get();
+        let mut last = None;
         for at in 0..net.packets.len() {
-            let pick = net.pick(at);
+            let pick = net.pick(at, last);
+            last = Some(pick);
             let packet = net.packets[at].get();
             // What comes to a stopped process waits in its socket.
             if self.hosts[usize::from(packet.to)].get().paused {
@@ -221,7 +277,7 @@ impl World {
             for timer in &host.timers {
                 let kind = TimerKind::of(timer);
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
-                let (node, nth) = (node as u8, last.1);
+                let (node, nth) = (node as u16, last.1);
                 let may_fire = self.may_fire(setup, host, timer, nth);
                 if self.fires[kind as usize] > 0 && may_fire {
                     choices.push(Choice::Fire { node, kind, nth });
@@ -239,9 +295,9 @@ impl World {
         let mut crash = |node: usize, budget: u8| {
             let up = self.hosts[node].get().up;
             if !up {
-                choices.push(Choice::Restart(node as u8));
+                choices.push(Choice::Restart(node as u16));
             } else if budget > 0 {
-                choices.push(Choice::Crash(node as u8));
+                choices.push(Choice::Crash(node as u16));
             }
         };
         crash(setup.login(), self.faults.crash_login);
@@ -254,21 +310,21 @@ impl World {
         for room in setup.rooms() {
             let host = self.hosts[room].get();
             if host.paused {
-                choices.push(Choice::Wake(room as u8));
+                choices.push(Choice::Wake(room as u16));
             } else if host.up && self.faults.pause_room > 0 {
-                choices.push(Choice::Pause(room as u8));
+                choices.push(Choice::Pause(room as u16));
             }
         }
         if self.faults.hang_up > 0 {
             for node in 0..setup.players() {
                 if self.conn_of(node).is_some() {
-                    choices.push(Choice::HangUp(node as u8));
+                    choices.push(Choice::HangUp(node as u16));
                 }
             }
         }
         let attacker = self.attacker.get();
         if attacker.moves > 0 {
-            let rooms = setup.first_room() as u8..setup.nodes() as u8;
+            let rooms = setup.first_room() as u16..setup.nodes() as u16;
             let connected = self.attackers_conn(setup).is_some();
             choices.extend(attacker.attacks(rooms, connected).into_iter().map(Choice::Attack));
         }
@@ -279,17 +335,17 @@ impl World {
             let host = self.hosts[room].get();
             if host.link.is_some() {
                 if self.faults.cut_link > 0 {
-                    choices.push(Choice::Cut(room as u8));
+                    choices.push(Choice::Cut(room as u16));
                 }
             } else if host.runs() && self.hosts[setup.center()].get().up {
-                choices.push(Choice::Link(room as u8));
+                choices.push(Choice::Link(room as u16));
             }
         }
     }
 
     /// Time in a world has no length: any armed timer may run out, but for the order that clocks within their
     /// drift bound keep. `nth`: its place among the armed timers of its kind.
-    fn may_fire(&self, setup: &Setup, host: &Host, timer: &Timer, nth: u8) -> bool {
+    fn may_fire(&self, setup: &Setup, host: &Host, timer: &Timer, nth: u16) -> bool {
         let ordered = setup.settings.policy.lease_ends_first_at_server;
         match timer {
             // Leases are counted from when they were asked for: the older one ends first.
@@ -364,13 +420,13 @@ impl World {
     fn begin(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {
         match choice {
             Choice::Begin(node) => {
-                let bit = 1_u64.checked_shl(u32::from(node)).unwrap_or(0);
-                if self.waiting & bit == 0 {
-                    return false;
+                let node = usize::from(node);
+                let waits = self.waiting.get().has(node);
+                if waits {
+                    self.waiting.edit().remove(node);
+                    scratch.queue.push_back((node, Event::Command(Command::Start)));
                 }
-                self.waiting &= !bit;
-                scratch.queue.push_back((usize::from(node), Event::Command(Command::Start)));
-                true
+                waits
             }
             Choice::Deliver(pick) => {
                 if pick.nth > 0 && !spend(&mut self.faults.reorder) {
@@ -390,7 +446,7 @@ impl World {
                 let copy = self.net.get().packets[at].clone();
                 let delivered = self.deliver(pick, scratch);
                 // The copy comes after everything that was sent on its lane before.
-                self.net.edit().push(copy);
+                self.put(copy, scratch);
                 delivered
             }
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),
@@ -424,6 +480,17 @@ impl World {
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
             Choice::Age(nth) => self.grow_older(setup, nth, scratch),
         }
+    }
+}
+
+impl World {
+    /// Puts a packet on its way.
+    fn put(&mut self, packet: Shared<Packet>, scratch: &mut Scratch) {
+        if let Some(started) = &mut scratch.started {
+            let Packet { from, to, lane, .. } = *packet.get();
+            started.push(Started::Sent(Pick { from, to, lane, nth: 0 }));
+        }
+        self.net.edit().post(packet);
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatepass_core::{
     cache::Cache,
     ids::{AccountId, CallId, ConnId, Generation, Payload, RoomKey, ServerId, SessionKey, Version},
-    limits::TOKENS_PER_ACCOUNT_MAX,
+    limits::{REASSERT_MAX, TOKENS_PER_ACCOUNT_MAX, Times},
     message::{Answer, Ask, Asker, CacheAnswer, CacheAsk, Place, Question},
     policy::Policy,
     refusal::Refusal,
@@ -65,17 +65,16 @@ impl Model {
             }
             CacheAsk::FindSession { key } => match self.sessions.get(key).copied() {
                 None => *answer == Refused(Refusal::NoSession),
-                Some(account) => {
-                    let token = self.unspent(account, *key);
-                    *answer == CacheAnswer::Session { account, token }
-                }
+                Some(account) => *answer == CacheAnswer::Session { account },
             },
             CacheAsk::IssueToken { session, account, key, place } => {
                 if self.sessions.get(session) != Some(account) {
                     return *answer == Refused(Refusal::NoSession);
                 }
-                if let Some((key, place)) = self.unspent(*account, *session) {
-                    return *answer == CacheAnswer::Issued { key, place };
+                if let Some((key, issued)) = self.unspent(*account, *session)
+                    && issued.server == place.server
+                {
+                    return *answer == CacheAnswer::Issued { key, place: issued };
                 }
                 if !self.leases.contains(&place.server) {
                     return *answer == Refused(Refusal::NoRoom);
@@ -110,20 +109,31 @@ impl Model {
                 }
                 *answer == Done
             }
+            CacheAsk::Renew { terms, .. } if *terms != Times::default().lease_terms() => {
+                *answer == CacheAnswer::OtherTerms(Times::default().lease_terms())
+            }
             CacheAsk::Renew { server, .. } => {
                 self.leases.insert(*server);
                 *answer == CacheAnswer::Renewed { generation: NOW }
             }
-            CacheAsk::Reassert { server, generation, account, .. } => {
-                let owner = self.owners.get(account).map(|(owner, _)| *owner);
+            CacheAsk::Reassert { server, generation, held } => {
                 if *generation != NOW || !self.leases.contains(server) {
                     return *answer == CacheAnswer::NotYet;
                 }
-                if owner.is_some_and(|owner| owner != *server) {
-                    return *answer == Refused(Refusal::Replaced);
-                }
-                let CacheAnswer::Reasserted { account: own, version } = answer else { return false };
-                own == account && self.own(*account, *server, *version)
+                let CacheAnswer::Reasserted(accounts) = answer else { return false };
+                let known = held.iter().take(REASSERT_MAX);
+                accounts.len() == known.len()
+                    && known.zip(accounts).all(|((asked, _), (account, version))| {
+                        let owner = self.owners.get(account).map(|(owner, _)| *owner);
+                        asked == account
+                            && match version {
+                                None => owner.is_some_and(|owner| owner != *server),
+                                Some(version) => {
+                                    owner.is_none_or(|owner| owner == *server)
+                                        && self.own(*account, *server, *version)
+                                }
+                            }
+                    })
             }
             CacheAsk::Resign { server } => {
                 self.lease_ended(*server);
@@ -279,7 +289,7 @@ fn answers_as_its_model_says() {
                 });
                 let answer = answer.expect("every question is answered");
                 assert!(model.takes(&ask, answer), "{ask:?} got {answer:?} in {:?}", life.role);
-                let word: String = format!("{answer:?}").chars().take_while(|c| *c != '{').collect();
+                let word: String = format!("{answer:?}").chars().take_while(|c| !"{[".contains(*c)).collect();
                 *told.borrow_mut().entry(word.trim_end_matches(['(', ' ']).to_owned()).or_default() += 1;
             }
             let owners = (0..4).filter_map(|n| life.role.owner(AccountId(n))).collect::<Vec<_>>();
@@ -296,6 +306,7 @@ fn answers_as_its_model_says() {
         "Owned",
         "NotYet",
         "Renewed",
+        "OtherTerms(LeaseTerms",
         "Reasserted",
         "Refused(TokenExpired)",
         "Refused(TokenUsed)",

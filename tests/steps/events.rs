@@ -7,6 +7,7 @@ use gatepass_core::{
         AccountId, Addr, CallId, ConnId, Generation, LinkId, Ordinal, Payload, RoomId, RoomKey, ServerId,
         SessionKey,
     },
+    limits::Times,
     message::{
         AccountsAnswer, AccountsAsk, Age, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
         Credentials, Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer,
@@ -284,11 +285,23 @@ impl Draw {
                 CacheAsk::Redeem { key, server, attempt, generation }
             }
             11 | 12 => CacheAsk::Release { account, server, version: self.ordinal() },
-            13 | 14 => CacheAsk::Renew { server, number: self.below(5) as u32 },
+            13 | 14 => self.renewal(server),
             _ if self.one_in(6) => CacheAsk::Resign { server },
-            _ if self.one_in(2) => CacheAsk::Renew { server, number: self.below(5) as u32 },
-            _ => CacheAsk::Reassert { server, generation: self.generation(), account, seq: self.ordinal() },
+            _ if self.one_in(2) => self.renewal(server),
+            _ => {
+                let held = (0..=self.below(3)).map(|_| (self.account(), self.ordinal())).collect();
+                CacheAsk::Reassert { server, generation: self.generation(), held }
+            }
         }
+    }
+
+    /// Mostly by the times of everybody else.
+    fn renewal(&mut self, server: ServerId) -> CacheAsk {
+        let mut terms = Times::default().lease_terms();
+        if self.one_in(9) {
+            terms.margin += terms.margin;
+        }
+        CacheAsk::Renew { server, number: self.below(5) as u32, terms }
     }
 
     fn ask(&mut self) -> Ask {
@@ -314,7 +327,7 @@ impl Draw {
         let (account, key) = (self.account(), self.key());
         let answer = match self.below(13) {
             0 => CacheAnswer::Done,
-            1 => CacheAnswer::Session { account, token: None },
+            1 => CacheAnswer::Session { account },
             2 => CacheAnswer::Issued { key, place: self.place() },
             3 => CacheAnswer::Granted(self.grant()),
             4 => {
@@ -323,7 +336,11 @@ impl Draw {
             }
             5 => CacheAnswer::NotYet,
             6 => CacheAnswer::Renewed { generation: self.generation() },
-            7 => CacheAnswer::Reasserted { account, version: self.ordinal() },
+            7 if self.one_in(4) => CacheAnswer::OtherTerms(Times::default().lease_terms()),
+            7 => {
+                let one = |draw: &mut Self| (draw.account(), (!draw.one_in(3)).then(|| draw.ordinal()));
+                CacheAnswer::Reasserted((0..self.below(4)).map(|_| one(self)).collect())
+            }
             8 => CacheAnswer::Refused(self.refusal()),
             9 => return Answer::Accounts(AccountsAnswer::Profile),
             10 => return Answer::Accounts(AccountsAnswer::Refused(self.refusal())),
@@ -553,9 +570,7 @@ impl Memory {
             }
             Ask::Accounts(_) => return Answer::Accounts(AccountsAnswer::Profile),
             Ask::Center(_) => return Answer::Center(CenterAnswer::Placed(draw.place())),
-            Ask::Cache(CacheAsk::FindSession { .. }) => {
-                CacheAnswer::Session { account: draw.account(), token: None }
-            }
+            Ask::Cache(CacheAsk::FindSession { .. }) => CacheAnswer::Session { account: draw.account() },
             Ask::Cache(CacheAsk::IssueToken { key, place, .. }) => CacheAnswer::Issued { key, place },
             Ask::Cache(CacheAsk::Redeem { key, .. }) => {
                 // A key stands for an account and a login, as in the cache.
@@ -570,7 +585,10 @@ impl Memory {
                 }
             }
             Ask::Cache(CacheAsk::Renew { .. }) => CacheAnswer::Renewed { generation: draw.generation() },
-            Ask::Cache(CacheAsk::Reassert { account, .. }) => CacheAnswer::Reasserted { account, version },
+            Ask::Cache(CacheAsk::Reassert { held, .. }) => {
+                let mut one = |account| (account, (!draw.one_in(9)).then_some(version));
+                CacheAnswer::Reasserted(held.iter().map(|(account, _)| one(*account)).collect())
+            }
             Ask::Cache(_) => CacheAnswer::Done,
         };
         Answer::Cache(answer)

@@ -55,9 +55,8 @@ impl<R: Role> Life<R> {
     pub(crate) fn step(&mut self, event: Event) -> Vec<Effect> {
         let (before, mut again) = (self.role.clone(), self.role.clone());
         let spurious = match &event {
-            // A renewal does no harm at any time, what has ended may end again, and a player may do what he
-            // wants when he wants.
-            Event::Fired(Timer::Renew | Timer::DrainEnd | Timer::Leave | Timer::Heartbeat) => false,
+            // A player may do what he wants when he wants.
+            Event::Fired(Timer::Leave | Timer::Heartbeat) => false,
             Event::Fired(timer) => !self.memory.armed.contains(timer),
             _ => false,
         };

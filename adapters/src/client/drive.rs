@@ -30,6 +30,9 @@ use crate::drive::OsEntropy;
 
 /// A server that takes none of the few bytes a player sends within this time is as good as gone.
 const WRITE_MAX: Duration = Duration::from_secs(5);
+/// Before a player tries again, lest everybody whom a server in trouble turned away comes back at once: after the
+/// first failure, and at most. It doubles with each failure in a row.
+const PAUSES: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3));
 /// What connections have heard and the role has not yet been told.
 const INBOX: usize = 64;
 
@@ -58,6 +61,7 @@ pub async fn play(
         room: RoomId::default(),
         started: Instant::now(),
         asked: BTreeMap::new(),
+        pause: Duration::ZERO,
     };
     let mut leave = pin!(leave);
     let mut left = false;
@@ -122,6 +126,8 @@ struct Driver<'a> {
     started: Instant,
     /// When the last thing was sent or begun on a connection.
     asked: BTreeMap<ConnId, Instant>,
+    /// What the next request waits for: nothing, unless something has failed since the last success.
+    pause: Duration,
 }
 
 impl Driver<'_> {
@@ -152,6 +158,11 @@ impl Driver<'_> {
                 Event::Opened { conn, addr: Addr::default() }
             }
             News::Heard(msg, refused) => {
+                if refused.is_some() {
+                    self.failed();
+                } else {
+                    self.pause = Duration::ZERO;
+                }
                 if let Message::Reply(Reply::Room { room, .. }) = &msg {
                     self.room = *room;
                 }
@@ -161,6 +172,7 @@ impl Driver<'_> {
                 Event::Received { conn, msg }
             }
             News::Lost(trouble) => {
+                self.failed();
                 self.lines.remove(&conn);
                 self.report(conn, What::Lost(trouble), report);
                 Event::Lost(conn)
@@ -190,12 +202,19 @@ impl Driver<'_> {
         }
     }
 
+    fn failed(&mut self) {
+        let (first, max) = PAUSES;
+        self.pause = (self.pause * 2).clamp(first, max);
+    }
+
     fn ask(&mut self, conn: ConnId, request: Request) {
-        self.asked.insert(conn, Instant::now());
+        let begin = Instant::now() + self.pause;
+        self.asked.insert(conn, begin);
         let (server, dial) = (self.options.server.clone(), self.options.dial);
         let kept = self.options.keep_alive.then(|| Arc::clone(&self.kept));
         let inbox = self.inbox.clone();
         self.tasks.spawn(async move {
+            sleep_until(begin).await;
             let news = match exchange(&request, &server, dial, kept).await {
                 Ok((reply, refused)) => News::Heard(Message::Reply(reply), refused),
                 Err(trouble) => News::Lost(trouble),

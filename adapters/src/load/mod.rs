@@ -37,7 +37,8 @@ const AFTER_FAILURE: Duration = Duration::from_millis(5);
 /// Which connections are kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// All of them: one HTTP connection and one room connection per player, on which he logs out and in again.
+    /// All of them: one HTTP connection and one room connection per player. On that he leaves his old place and
+    /// enters the new one in one message, as a client that moves on: it waits for the logout and the login at once.
     Keep,
     /// One HTTP connection for both requests of a flow, then a new room connection.
     Session,
@@ -235,17 +236,14 @@ async fn play(shared: Arc<Shared>, mut player: Player) {
         let took = begin.elapsed();
         let measured = shared.phase.load(Ordering::Relaxed) == MEASURE;
         number = number.wrapping_add(1);
-        let ended = match flow {
-            Ok(Ok(())) => {
-                if measured {
-                    shared.tally.flow(took);
-                }
-                player.finish().await
+        let flow = flow.unwrap_or_else(|_| Err(player.timed_out()));
+        if flow.is_ok() {
+            if measured {
+                shared.tally.flow(took);
             }
-            Ok(Err(failure)) => Err(failure),
-            Err(_) => Err(player.timed_out()),
-        };
-        if let Err(failure) = ended {
+            player.finish();
+        }
+        if let Err(failure) = flow {
             player.hang_up();
             if measured {
                 shared.tally.failure(failure.to_string());

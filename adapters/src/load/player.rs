@@ -48,7 +48,6 @@ enum Step {
     Room,
     Connect,
     Entry,
-    Logout,
 }
 
 impl Failure {
@@ -73,7 +72,6 @@ impl fmt::Display for Failure {
             Step::Room => "room request",
             Step::Connect => "connecting to the room",
             Step::Entry => "entry",
-            Step::Logout => "logout",
         };
         match &self.why {
             Why::Refused(code) => write!(f, "{step}: refused with {code}"),
@@ -177,8 +175,13 @@ impl Player {
         }
 
         self.step = Step::Connect;
+        self.output.clear();
         let mut room = match self.room.take() {
-            Some(room) => room,
+            Some(room) => {
+                // He leaves his old place and asks for the new one in one breath.
+                self.step.of(frame::encode_plain(cmd::CLOSE, &[], &mut self.output))?;
+                room
+            }
             None => self.connect_room(&place.addr).await?,
         };
         self.step = Step::Entry;
@@ -187,20 +190,11 @@ impl Player {
         Ok(())
     }
 
-    /// What comes after a flow and is not measured: where everything is kept he logs out, else he hangs up.
-    pub(super) async fn finish(&mut self) -> Result<(), Failure> {
+    /// What comes after a flow and is not measured: unless everything is kept he hangs up.
+    pub(super) fn finish(&mut self) {
         if self.mode != Mode::Keep {
             self.room = None;
-            return Ok(());
         }
-        self.step = Step::Logout;
-        let Some(mut room) = self.room.take() else { return Ok(()) };
-        self.output.clear();
-        self.step.of(frame::encode_plain(cmd::CLOSE, &[], &mut self.output))?;
-        self.step.of(room.stream().write_all(&self.output).await)?;
-        while self.answered(&mut room, cmd::CLOSE).await?.is_none() {}
-        self.room = Some(room);
-        Ok(())
     }
 
     /// Closes everything.
@@ -261,30 +255,26 @@ impl Player {
         }
     }
 
+    /// Sends what is ready and the login behind it, and reads up to the answer to that.
     async fn knock(&mut self, room: &mut RoomConnection<TcpStream>, key: String) -> Result<(), Failure> {
-        self.output.clear();
         // The body is written behind its own frame's place; a login is far below any limit.
         let mut body = Vec::with_capacity(64);
         MsgLogin { name: "load".to_owned(), key }.encode_body(&mut body);
         self.step.of(frame::encode_plain(cmd::LOGIN, &body, &mut self.output))?;
         self.step.of(room.stream().write_all(&self.output).await)?;
-        while self.answered(room, cmd::LOGIN).await?.is_none() {}
+        while !self.admitted(room).await? {}
         Ok(())
     }
 
-    /// Reads a frame: whether it is the answer, or one of the game's in between.
-    async fn answered(
-        &self,
-        room: &mut RoomConnection<TcpStream>,
-        answer: u16,
-    ) -> Result<Option<()>, Failure> {
+    /// Reads a frame: whether it admits him. Else it is the answer to the logout before, or one of the game's.
+    async fn admitted(&self, room: &mut RoomConnection<TcpStream>) -> Result<bool, Failure> {
         let frame = self.step.of(room.frame().await)?;
         if frame.cmd == cmd::ERROR {
             let payload = self.step.of(frame.payload(INFLATE_MAX))?;
             let error = self.step.of(RetErrorMsgCmd::decode_body(&payload))?;
             return Err(self.refused(ErrorCode(error.ret_code)));
         }
-        Ok((frame.cmd == answer).then_some(()))
+        Ok(frame.cmd == cmd::LOGIN)
     }
 
     const fn refused(&self, code: ErrorCode) -> Failure {

@@ -1,8 +1,13 @@
 //! Servers on loopback, spoken to in bytes.
 
-use gatepass_core::wire::{
-    frame::{FRAME_MAX, decode, decode_exact, encode_plain},
-    proto::{MsgLogin, MsgLoginResult, RetErrorMsg, RetErrorMsgCmd, RetIntoFRoom, RetLoginMsg, WireMessage},
+use gatepass_core::{
+    limits::Times,
+    wire::{
+        frame::{FRAME_MAX, decode, decode_exact, encode_plain},
+        proto::{
+            MsgLogin, MsgLoginResult, RetErrorMsg, RetErrorMsgCmd, RetIntoFRoom, RetLoginMsg, WireMessage,
+        },
+    },
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -282,6 +287,33 @@ async fn who_does_not_know_the_key_is_not_served() {
     assert_eq!(room(addr, &cookie).await.err, 3);
     stranger.shutdown().await;
     services.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_room_server_with_another_lease_gets_none() {
+    let (services, config) = split().await;
+    let times = Times { lease_margin: config.times.lease_margin * 2, ..config.times.clone() };
+    let other = start(Config { times, ..config }).await;
+    sleep(Duration::from_millis(300)).await;
+    assert_eq!(ready(&other).await, 503);
+    other.shutdown().await;
+    services.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_database_has_one_cache_at_a_time() {
+    let file = std::env::temp_dir().join(format!("gatepass-one-cache-{}.db", std::process::id()));
+    let database = file.display().to_string();
+    let config = Config { database: database.clone(), ..Config::local() };
+    let first = start(config.clone()).await;
+    let second = Server::start(config.clone()).await;
+    assert!(matches!(&second, Err(StartError::Store(why)) if why.contains("end it first")), "{second:?}");
+    first.shutdown().await;
+    start(config).await.shutdown().await;
+    for end in ["", "-wal", "-shm", ".lock"] {
+        // The database removes some of them itself.
+        let _ = std::fs::remove_file(format!("{database}{end}"));
+    }
 }
 
 #[tokio::test]

@@ -125,18 +125,28 @@ impl SqliteAccounts {
     }
 
     /// Draws the cache's next generation: greater than any that was ever drawn from this database, also
-    /// after a power cut.
+    /// after a power cut. It is at least the time in seconds, so it rises also where an older copy of the
+    /// database was put back.
     ///
     /// # Errors
     /// If the database fails. The generation must then not be guessed.
     pub fn next_generation(&self) -> Result<u32, StoreError> {
-        let writer = self.writer();
-        let generation = writer.query_row(
-            "UPDATE meta SET generation = generation + 1 RETURNING generation",
-            [],
+        // From 2106 on it is the count alone.
+        let now = u32::try_from(unix_seconds()).unwrap_or(0);
+        let generation = self.writer().query_row(
+            "UPDATE meta SET generation = max(generation + 1, ?1) RETURNING generation",
+            [now],
             |row| row.get(0),
         )?;
         Ok(generation)
+    }
+
+    /// Whether a generation was ever drawn from this database.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn has_generations(&self) -> Result<bool, StoreError> {
+        self.read(|reader| reader.query_row("SELECT generation > 0 FROM meta", [], |row| row.get(0)))
     }
 
     /// Bans an account by its name, or lifts the ban. `false` if there is no such account.

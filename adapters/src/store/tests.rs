@@ -7,6 +7,7 @@ use std::{
         atomic::{AtomicU32, Ordering},
     },
     thread,
+    time::Duration,
 };
 
 use gatepass_core::{
@@ -249,10 +250,22 @@ fn the_file_is_its_owners_alone() {
 fn generations_only_grow_and_survive() {
     let scratch = Scratch::new();
     let store = scratch.open();
-    assert_eq!(store.next_generation().expect("draws"), 1);
-    assert_eq!(store.next_generation().expect("draws"), 2);
+    assert!(!store.has_generations().expect("looks"));
+    let first = store.next_generation().expect("draws");
+    let second = store.next_generation().expect("draws");
+    assert!(first < second && store.has_generations().expect("looks"));
     drop(store);
-    assert_eq!(scratch.open().next_generation().expect("draws"), 3);
+    assert!(second < scratch.open().next_generation().expect("draws"));
+}
+
+#[test]
+fn a_generation_is_above_those_that_a_restored_backup_forgot() {
+    let (scratch, backup) = (Scratch::new(), Scratch::new());
+    drop(backup.open());
+    let store = scratch.open();
+    let before = store.next_generation().expect("draws");
+    thread::sleep(Duration::from_millis(1_100));
+    assert!(before < backup.open().next_generation().expect("draws"), "the copy has never drawn one");
 }
 
 #[test]

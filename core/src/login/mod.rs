@@ -175,10 +175,7 @@ impl LoginServer {
                 _ => Next::Ignore,
             },
             (Phase::Finding { session, scene }, Ok(Answer::Cache(answer))) => match answer {
-                CacheAnswer::Session { account, token: Some((key, place)) } => {
-                    Next::Reply(room_reply(account, key, place))
-                }
-                CacheAnswer::Session { account, token: None } => Next::Ask(
+                CacheAnswer::Session { account } => Next::Ask(
                     Phase::Placing { session, account, scene },
                     Ask::Center(CenterAsk::Place { account, scene }),
                 ),
@@ -196,7 +193,9 @@ impl LoginServer {
                 CenterAnswer::Full => Next::Refuse(Refusal::NoRoom),
             },
             (Phase::Issuing { account }, Ok(Answer::Cache(answer))) => match answer {
-                CacheAnswer::Issued { key, place } => Next::Reply(room_reply(account, key, place)),
+                CacheAnswer::Issued { key, place: Place { endpoint, room, scene, .. } } => {
+                    Next::Reply(Reply::Room { account, endpoint, key, room, scene })
+                }
                 CacheAnswer::Refused(why) => Next::Refuse(why),
                 _ => Next::Ignore,
             },
@@ -272,11 +271,6 @@ fn refuse(conn: ConnId, signature: Option<Signature>, why: Refusal, out: &mut Ef
     }
     out.note(Fact::RequestRefused { why });
     out.send(conn, Message::Reply(Reply::Refused(why)));
-}
-
-const fn room_reply(account: AccountId, key: RoomKey, place: Place) -> Reply {
-    let Place { endpoint, room, scene, .. } = place;
-    Reply::Room { account, endpoint, key, room, scene }
 }
 
 const fn signature(body: &RequestBody) -> Option<Signature> {

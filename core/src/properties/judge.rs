@@ -5,7 +5,10 @@ use crate::{
     accounts::is_guest_name,
     ids::{AccountId, ConnId, RoomKey, Seq, ServerId, SessionKey},
     ledger::{Claim, Ended, Fact, Ledger, Live, Session, Token},
-    message::{Age, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom},
+    message::{
+        Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom,
+    },
+    rcenter::RCenter,
     refusal::Refusal,
     role::Effect,
 };
@@ -299,4 +302,17 @@ impl Step<'_> {
         met.add_if(!matches!(self.msg, ToRoom::Login { .. }), Property::UnverifiedIsMute);
         Judgement { met, broken }
     }
+}
+
+/// Whether RCenter, in the step that just had these effects, promised a place in a room that it knows to have
+/// none: that breaks [`Property::Capacity`].
+#[must_use]
+pub fn promises_too_much(center: &RCenter, effects: &[Effect]) -> bool {
+    let promised = effects.iter().find_map(|effect| match effect {
+        Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
+        _ => None,
+    });
+    promised.is_some_and(|promised| {
+        center.rooms().any(|(room, capacity, taken)| room == promised && taken > u32::from(capacity))
+    })
 }

@@ -31,10 +31,13 @@ impl RoomServer {
         let key = match key {
             Some(key) => key,
             // What the original does with it: the first player of a room left an entry under the empty key.
-            None if !cx.settings.policy.empty_key_refused => match self.keys.keys().next() {
-                Some(key) => *key,
-                None => return self.refuse(cx, conn, Refusal::TokenUnknown, out),
-            },
+            None if !cx.settings.policy.empty_key_refused => {
+                match self.keys.iter().min_by_key(|(_, conn)| **conn) {
+                    // The oldest connection's: which key is the least in value must not matter to anybody.
+                    Some((key, _)) => *key,
+                    None => return self.refuse(cx, conn, Refusal::TokenUnknown, out),
+                }
+            }
             None => return self.refuse(cx, conn, Refusal::TokenUnknown, out),
         };
         if self.draining {

@@ -1,15 +1,16 @@
 //! The right to hold sessions: a lease in the cache, counted from when its renewal was sent, less a margin.
 //!
-//! After a cache loss the server reasserts what it holds, account by account, while its old lease still lasts.
+//! After a cache loss the server reasserts what it holds, some accounts at a time, while its old lease lasts.
 //! The new lease counts only when all of it is reasserted: what is not, ends with the old one.
 
+use alloc::boxed::Box;
 use core::{ops::Bound, time::Duration};
 
 use super::RoomServer;
 use crate::{
-    ids::{AccountId, CallId, ConnId, Generation, Seq},
-    ledger::Ended,
-    limits::KICKED_MAX,
+    ids::{AccountId, CallId, ConnId, Generation, Seq, Version},
+    ledger::{Ended, Fact},
+    limits::{KICKED_MAX, REASSERT_MAX},
     message::{Answer, Ask, CacheAnswer, CacheAsk, Message, ToCenter, ToPlayer},
     refusal::Refusal,
     role::{Cx, Effect, Effects, Outage, Step, Timer, Why},
@@ -35,7 +36,7 @@ pub(super) struct Lease {
 struct Reasserting {
     /// The renewal under the new generation.
     number: u32,
-    /// The account asked for.
+    /// The first account asked for.
     account: AccountId,
 }
 
@@ -58,6 +59,11 @@ impl Lease {
     /// Whether there is one to give back.
     pub(super) const fn is_in_force(&self) -> bool {
         self.current != 0
+    }
+
+    /// Whether one was ever asked for.
+    pub(super) const fn is_wanted(&self) -> bool {
+        self.sent != 0
     }
 
     /// Gives it up.
@@ -85,7 +91,7 @@ impl Lease {
 
 impl RoomServer {
     pub(super) fn start(&mut self, cx: &Cx<'_>, out: &mut Effects) -> Step {
-        if self.lease.sent != 0 || !cx.settings.policy.lease_required {
+        if self.lease.is_wanted() || self.ended || !cx.settings.policy.lease_required {
             return Step::Ignored(Why::Unexpected);
         }
         self.renew(cx, out)
@@ -110,7 +116,8 @@ impl RoomServer {
         let length: Duration = times.lease.saturating_sub(times.lease_margin);
         out.arm(Timer::LeaseEnd(number), length);
         out.arm(Timer::Renew, if self.lease.current == 0 { times.retry } else { times.renew });
-        out.push(Effect::Ask { call, ask: Ask::Cache(CacheAsk::Renew { server: self.id, number }) });
+        let ask = CacheAsk::Renew { server: self.id, number, terms: times.lease_terms() };
+        out.push(Effect::Ask { call, ask: Ask::Cache(ask) });
         Step::Advanced
     }
 
@@ -128,24 +135,13 @@ impl RoomServer {
             Ok(Answer::Cache(CacheAnswer::Renewed { generation })) if self.lease.pending => {
                 self.renewed(cx, generation, out)
             }
-            Ok(Answer::Cache(CacheAnswer::Reasserted { account, version }))
-                if self.lease.is_reasserting() =>
-            {
-                match self.held.get_mut(&account) {
-                    Some(held) => held.version = held.version.max(version),
-                    // The player left while it was asked for.
-                    None => self.release(account, version, call.conn, out),
-                }
-                self.reassert(Bound::Excluded(account), out);
+            // It asks on: who runs the servers can still make them agree.
+            Ok(Answer::Cache(CacheAnswer::OtherTerms(theirs))) if self.lease.pending => {
+                out.note(Fact::OtherTerms { server: self.id, theirs });
                 Step::Advanced
             }
-            Ok(Answer::Cache(CacheAnswer::Refused(_))) => {
-                let Some(Reasserting { account, .. }) = self.lease.reasserting else {
-                    return Step::Ignored(Why::Stale);
-                };
-                self.give_up(cx, account, out);
-                self.reassert(Bound::Excluded(account), out);
-                Step::Advanced
+            Ok(Answer::Cache(CacheAnswer::Reasserted(accounts))) if self.lease.is_reasserting() => {
+                self.reasserted(cx, &accounts, call, out)
             }
             // It could not be asked: soon again, the old lease is the bound.
             Err(_) if self.lease.pending => {
@@ -176,17 +172,52 @@ impl RoomServer {
         Step::Advanced
     }
 
-    /// Asks for the next account that is held; the new lease counts when there is none left.
+    /// What became of the accounts asked for: a version of each that is still this server's.
+    fn reasserted(
+        &mut self,
+        cx: &Cx<'_>,
+        accounts: &[(AccountId, Option<Version>)],
+        call: CallId,
+        out: &mut Effects,
+    ) -> Step {
+        let mut on = None;
+        for (number, &(account, version)) in accounts.iter().take(REASSERT_MAX).enumerate() {
+            match version {
+                Some(version) => match self.held.get_mut(&account) {
+                    Some(held) => held.version = held.version.max(version),
+                    // The player left while it was asked for.
+                    None => self.release(account, version, call.conn, out),
+                },
+                None if number == 0 => self.give_up(cx, account, out),
+                // One that is lost has a step of its own: much follows from it.
+                None => {
+                    on = Some(Bound::Included(account));
+                    break;
+                }
+            }
+            on = Some(Bound::Excluded(account));
+            if version.is_none() {
+                break;
+            }
+        }
+        let Some(on) = on else { return Step::Ignored(Why::Unexpected) };
+        self.reassert(on, out);
+        Step::Advanced
+    }
+
+    /// Asks for the next accounts that are held; the new lease counts when there are none left.
     fn reassert(&mut self, from: Bound<AccountId>, out: &mut Effects) {
         let Some(reasserting) = &mut self.lease.reasserting else { return };
-        let Some((&account, held)) = self.held.range((from, Bound::Unbounded)).next() else {
+        let next = self.held.range((from, Bound::Unbounded)).take(REASSERT_MAX);
+        let held: Box<[_]> = next.map(|(account, held)| (*account, held.seq)).collect();
+        let Some(&(first, _)) = held.first() else {
             let number = reasserting.number;
             self.lease.adopt(number, out);
             return;
         };
-        reasserting.account = account;
+        reasserting.account = first;
         let (server, generation) = (self.id, self.lease.generation);
-        let ask = CacheAsk::Reassert { server, generation, account, seq: held.seq };
+        let ask = CacheAsk::Reassert { server, generation, held };
         let call = self.lease.next_call();
         out.push(Effect::Ask { call, ask: Ask::Cache(ask) });
     }

@@ -40,6 +40,8 @@ pub struct RoomServer {
     released: Version,
     link: Link,
     draining: bool,
+    /// The drain is over and the lease given back: nothing starts any more.
+    ended: bool,
     /// Where the announcement of rooms over a new link goes on.
     announced: Option<RoomId>,
     /// Sessions whose end has not reached their room yet: only where the end does not name its connection.
@@ -138,6 +140,7 @@ impl RoomServer {
             released: Version::default(),
             link: Link::Down,
             draining: false,
+            ended: false,
             announced: None,
             offline: BTreeMap::new(),
         }
@@ -155,6 +158,12 @@ impl RoomServer {
             Phase::Live(entry) => Some((*conn, entry.account, entry.seq)),
             _ => None,
         })
+    }
+
+    /// How many connections wait for another server to hand an account over.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.conns.values().filter(|state| matches!(state.phase, Phase::Waiting { .. })).count()
     }
 
     /// Whether this connection is verified.
@@ -382,7 +391,9 @@ impl RoomServer {
 
     fn resign(&mut self, out: &mut Effects) {
         self.lease.end(out);
+        self.ended = true;
         out.disarm(Timer::Renew);
+        out.disarm(Timer::DrainEnd);
         let call = CallId::unanswered(ConnId::default());
         out.push(Effect::Ask { call, ask: Ask::Cache(CacheAsk::Resign { server: self.id }) });
         out.note(Fact::Drained);
@@ -430,18 +441,17 @@ impl RoomServer {
             out.push(Effect::ToCenter(Message::ToCenter(ToCenter::Draining)));
         }
         self.note_drained(out);
-        out.arm(Timer::DrainEnd, cx.settings.times.drain);
+        if !self.ended {
+            out.arm(Timer::DrainEnd, cx.settings.times.drain);
+        }
         Step::Advanced
     }
 
     /// Closes everything and gives the lease back.
     fn end(&mut self, out: &mut Effects) -> Step {
         self.clear(out);
-        if self.lease.is_in_force() {
-            self.resign(out);
-        } else {
-            out.note(Fact::Drained);
-        }
+        // Also without a lease in force: the answer to a renewal may be on its way.
+        self.resign(out);
         Step::Advanced
     }
 
@@ -480,11 +490,11 @@ impl Role for RoomServer {
             }
             Event::Fired(Timer::Unverified(conn)) => self.too_slow(cx, conn, out),
             Event::Fired(Timer::Retry(conn)) => self.retry(cx, conn, out),
-            Event::Fired(Timer::Renew) => self.renew(cx, out),
+            Event::Fired(Timer::Renew) if self.lease.is_wanted() && !self.ended => self.renew(cx, out),
             Event::Fired(Timer::LeaseEnd(number)) => self.lease_ended(number, out),
             Event::Fired(Timer::Offline(conn)) => self.offline(conn, out),
             Event::Fired(Timer::Announce) => self.announce(out),
-            Event::Fired(Timer::DrainEnd) if self.draining => self.end(out),
+            Event::Fired(Timer::DrainEnd) if self.draining && !self.ended => self.end(out),
             Event::Answered { call, answer } if call.conn == ConnId::default() => {
                 self.lease_answered(cx, call, answer, out)
             }
@@ -502,7 +512,7 @@ impl Role for RoomServer {
                 advanced(was)
             }
             Event::FromCenter(Message::ToServer(msg)) => self.told_by_center(cx, msg, out),
-            Event::Fired(Timer::Idle(_) | Timer::DrainEnd) => Step::Ignored(Why::Stale),
+            Event::Fired(Timer::Idle(_) | Timer::DrainEnd | Timer::Renew) => Step::Ignored(Why::Stale),
             _ => Step::Ignored(Why::Unexpected),
         }
     }

@@ -22,14 +22,20 @@ pub fn steps(trace: &Trace, width: usize) -> String {
     out
 }
 
-/// Each step in one line, without its number.
+/// Each step in one line, without its number. A cross stands before what broke a property.
 #[must_use]
 pub fn told(trace: &Trace) -> Vec<String> {
-    let step = |step: &TraceStep| {
-        let told: Vec<String> = step.happenings.iter().map(|happening| tell(trace, happening)).collect();
+    let step = |(index, step): (usize, &TraceStep)| {
+        let broke_at = trace.broke_at.filter(|_| index + 1 == trace.steps.len());
+        let happenings = step.happenings.iter().enumerate();
+        let told = happenings.map(|(at, happening)| {
+            let cross = if broke_at == Some(at) { "✗ " } else { "" };
+            format!("{cross}{}", tell(trace, happening))
+        });
+        let told: Vec<String> = told.collect();
         if told.is_empty() { clean(&step.choice) } else { told.join("; ") }
     };
-    trace.steps.iter().map(step).collect()
+    trace.steps.iter().enumerate().map(step).collect()
 }
 
 fn tell(trace: &Trace, happening: &Happening) -> String {

@@ -145,6 +145,7 @@ impl RunReport {
             let outcome = match verdict.map(|always| always.verdict) {
                 None => Outcome::NotClaimed,
                 Some(AlwaysVerdict::Holds) => Outcome::Holds,
+                Some(AlwaysVerdict::Vacuous) => Outcome::NotReachable,
                 Some(AlwaysVerdict::NotViolatedWithinBounds) => match report.ended {
                     Ended::Violated => Outcome::Open,
                     _ => Outcome::OutOfBounds,

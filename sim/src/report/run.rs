@@ -24,7 +24,9 @@ impl RunReport {
     /// Sums up.
     #[must_use]
     pub fn of(scenarios: Vec<ScenarioReport>) -> Self {
-        let verdict = scenarios.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Undecided);
+        let worst = scenarios.iter().map(|report| report.verdict).max().unwrap_or(Verdict::Undecided);
+        let unexercised = !never_exercised(&scenarios).is_empty();
+        let verdict = if worst == Verdict::Holds && unexercised { Verdict::GoalNotMet } else { worst };
         let states = scenarios.iter().map(|report| report.states).sum();
         let seconds = scenarios.iter().map(|report| report.seconds).sum();
         Self { verdict, states, seconds, scenarios }
@@ -51,6 +53,9 @@ impl RunReport {
         match self.verdict {
             Verdict::Holds => "everything holds, every state was visited".to_owned(),
             Verdict::Violated => format!("VIOLATED in {}", counted(count(Verdict::Violated), "scenario")),
+            Verdict::GoalNotMet if count(Verdict::GoalNotMet) == 0 => {
+                format!("NEVER EXERCISED: {}", never_exercised(&self.scenarios).join(", "))
+            }
             Verdict::GoalNotMet => {
                 format!("A GOAL WAS NEVER MET in {}", counted(count(Verdict::GoalNotMet), "scenario"))
             }
@@ -69,6 +74,7 @@ impl RunReport {
                 let of = |verdict| named(seen, |other| *other == verdict);
                 let violated = of(AlwaysVerdict::Violated);
                 let holds = of(AlwaysVerdict::Holds).len() as u64;
+                let vacuous = of(AlwaysVerdict::Vacuous).len() as u64;
                 let open = of(AlwaysVerdict::NotViolatedWithinBounds).len() as u64;
                 let mut parts = Vec::new();
                 if !violated.is_empty() {
@@ -76,6 +82,9 @@ impl RunReport {
                 }
                 if holds > 0 {
                     parts.push(format!("holds in {}", counted(holds, "scenario")));
+                }
+                if vacuous > 0 {
+                    parts.push(format!("not exercised in {}", counted(vacuous, "scenario")));
                 }
                 if open > 0 {
                     parts
@@ -141,6 +150,19 @@ impl RunReport {
             }
         }
     }
+}
+
+/// Properties that none of several scenarios exercised. A single scenario is not made to exercise them all.
+fn never_exercised(scenarios: &[ScenarioReport]) -> Vec<&str> {
+    let Some((first, _)) = scenarios.split_first().filter(|(_, others)| !others.is_empty()) else {
+        return Vec::new();
+    };
+    let vacuous = |report: &ScenarioReport, property: &str| {
+        let verdict = report.always.iter().find(|always| always.property == property).map(|it| it.verdict);
+        verdict == Some(AlwaysVerdict::Vacuous)
+    };
+    let names = first.always.iter().map(|always| &always.property[..]);
+    names.filter(|property| scenarios.iter().all(|report| vacuous(report, property))).collect()
 }
 
 fn named<'a, T>(seen: &[(&'a str, T)], which: impl Fn(&T) -> bool) -> Vec<&'a str> {

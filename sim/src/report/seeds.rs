@@ -5,6 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{Violation, counted, duration, grouped, row};
+use crate::simulate::Scheduler;
 
 /// What the runs of one scenario found, one run a seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -15,12 +16,18 @@ pub struct SeedsReport {
     pub policy: String,
     /// The defect it ran with.
     pub flaw: Option<String>,
+    /// How runs drew their choices.
+    pub scheduler: Scheduler,
     /// The first seed.
     pub from_seed: u64,
     /// How many seeds ran.
     pub seeds: u64,
     /// Steps of all runs.
     pub steps: u64,
+    /// Events that roles took in all runs.
+    pub events: u64,
+    /// Players admitted by a login in all runs.
+    pub logins: u64,
     /// How long it took.
     pub seconds: f64,
     /// Steps per second.
@@ -51,6 +58,9 @@ pub struct Failure {
     pub reproduce: String,
     /// How many choices it took before it was shortened.
     pub choices_before: usize,
+    /// How many of them are needed. The shortened run has fewer if there is a shorter way with the same nodes
+    /// and kinds of choices.
+    pub choices_needed: usize,
     /// The shortened run.
     pub violation: Violation,
 }
@@ -66,6 +76,7 @@ impl SeedsReport {
         let speed = grouped(self.steps_per_second as u64);
         let (steps, time) = (grouped(self.steps), duration(self.seconds));
         row(&mut out, "steps", &format!("{steps} in {time}, {speed} steps/s"));
+        row(&mut out, "logins", &grouped(self.logins));
         let mut head = "sometimes";
         let longest = self.goals.iter().map(|goal| goal.goal.len()).max().unwrap_or(0);
         for goal in &self.goals {
@@ -76,7 +87,10 @@ impl SeedsReport {
         }
         if let Some(failure) = &self.failure {
             let after = failure.violation.choices.len();
-            row(&mut out, "shortened", &format!("from {} choices to {after}", failure.choices_before));
+            let (before, needed) = (failure.choices_before, failure.choices_needed);
+            let searched =
+                if after < needed { format!(", by another way to {after}") } else { String::new() };
+            row(&mut out, "shortened", &format!("from {before} choices to {needed}{searched}"));
             row(&mut out, "reproduce", &failure.reproduce);
         }
         out

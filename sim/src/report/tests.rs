@@ -1,4 +1,5 @@
 use super::*;
+use crate::simulate::Scheduler;
 
 fn report(scenario: &str, ended: Ended, violated: Option<&str>, met: &[(&str, bool)]) -> ScenarioReport {
     let always: Vec<Always> = ["single_live_session", "room_token_single_use", "capacity"]
@@ -77,9 +78,12 @@ fn seeds_are_samples() {
         scenario: "lost-kick".to_owned(),
         policy: "strict".to_owned(),
         flaw: None,
+        scheduler: Scheduler::Mix,
         from_seed: 0,
         seeds: 1_000,
         steps: 123_456,
+        events: 150_000,
+        logins: 1_996,
         seconds: 0.25,
         steps_per_second: 493_824.0,
         goals: vec![
@@ -93,10 +97,41 @@ fn seeds_are_samples() {
         seed: 17,
         reproduce: "gatepass simulate --scenario lost-kick --seed 17".to_owned(),
         choices_before: 80,
+        choices_needed: 4,
         violation: run().pop().and_then(|report| report.violation).expect("the last one is violated"),
     };
     let loud = SeedsReport { failing: 3, failure: Some(failure), ..quiet.clone() };
     insta::assert_snapshot!(format!("{}\n{}", quiet.table(), loud.table()));
+}
+
+#[test]
+fn a_hunt_says_what_it_missed() {
+    let found = Found {
+        seed: 17,
+        seeds: 1_017,
+        choices: 80,
+        needed: 12,
+        shortest: 9,
+        reproduce: "gatepass simulate --scenario full-room --flaw no-capacity --seed 17".to_owned(),
+    };
+    let hunted = |flaw: &str, property: &str, found| Hunted {
+        flaw: flaw.to_owned(),
+        property: property.to_owned(),
+        scenario: "full-room".to_owned(),
+        found,
+    };
+    let report = HuntReport {
+        scheduler: Scheduler::Mix,
+        from_seed: 1,
+        seeds: 20_000,
+        seconds: 0.25,
+        flaws: vec![
+            hunted("no-capacity", "capacity", Some(found)),
+            hunted("kick-by-account", "newest_login_wins", None),
+        ],
+    };
+    assert!(!report.found_all());
+    insta::assert_snapshot!(report.table());
 }
 
 #[test]

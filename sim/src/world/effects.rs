@@ -23,13 +23,13 @@ impl World {
             Effect::Ask { call, ask } => {
                 let to = setup.service(&ask);
                 let life = u64::from(self.hosts[node].get().life);
-                let from = Asker(node as u64 | life << 8);
+                let from = Asker(node as u64 | life << 16);
                 let question = Question { from, call, ask };
                 self.post(setup, node, to, lane(call.conn), None, Body::Asked(question), scratch);
             }
             Effect::Answer { to, call, answer } => {
-                let life = (to.0 >> 8) as u8;
-                let to = (to.0 & 0xff) as usize;
+                let life = (to.0 >> 16) as u8;
+                let to = (to.0 & 0xffff) as usize;
                 let body = Body::Answered(call, answer);
                 self.post(setup, node, to, lane(call.conn), Some(life), body, scratch);
             }
@@ -38,7 +38,7 @@ impl World {
             Effect::Connect { conn, endpoint } => self.connect(setup, node, conn, &endpoint, scratch),
             Effect::Close(conn) => self.close(setup, node, conn, scratch),
             Effect::CloseAll => {
-                self.reset_players(setup.players(), node);
+                self.reset_players(setup, node, scratch);
                 self.hosts[node].edit().disarm_conns();
                 note(scratch, node, "closes every connection");
             }
@@ -99,8 +99,8 @@ impl World {
             return;
         }
         if setup.is_slow(from, to, &body) {
-            let packet = Packet { from: from as u8, to: to as u8, lane, life, body };
-            self.net.edit().push(Shared::new(packet));
+            let packet = Packet { from: from as u16, to: to as u16, lane, life, body };
+            self.put(Shared::new(packet), scratch);
             return;
         }
         let host = self.hosts[to].get();
@@ -134,7 +134,7 @@ impl World {
             scratch.queue.push_back((node, Event::Lost(conn)));
             return;
         };
-        self.net.edit().open(conn, room as u8);
+        self.net.edit().open(conn, room as u16);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
@@ -167,7 +167,7 @@ impl World {
             log.push(Happening::At { node, label });
         }
         let player = match fact {
-            Fact::Admitted { conn, .. } => setup.knows_at(*conn),
+            Fact::Admitted { conn, .. } => self.knows_at(setup, *conn),
             _ => None,
         };
         self.goals(setup, fact, scratch);
@@ -181,6 +181,21 @@ impl World {
         self.judge(setup, scratch, judgement, false);
     }
 
+    /// The account whose credential a player knows, once it exists.
+    /// The account whose credential the owner of a connection knows; none: nobody's connection.
+    fn knows_at(&self, setup: &Setup, conn: ConnId) -> Option<Option<AccountId>> {
+        if !setup.is_attackers(conn) {
+            return setup.player_of(conn).map(|player| self.account_of(setup, player));
+        }
+        let HostRole::Accounts(store) = &self.hosts[setup.accounts()].get().role else { return None };
+        Some(setup.attackers_name().and_then(|name| store.by_name(&name)))
+    }
+
+    fn account_of(&self, setup: &Setup, player: usize) -> Option<AccountId> {
+        let HostRole::Accounts(store) = &self.hosts[setup.accounts()].get().role else { return None };
+        store.by_name(&setup.knows(player)?)
+    }
+
     pub(super) fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {
         let mut meet = |goal: Goal| {
             scratch.goals |= 1 << goal as u32;
@@ -190,6 +205,7 @@ impl World {
             Fact::Admitted { resumes: Some(_), .. } => meet(Goal::SessionResumed),
             Fact::Admitted { account, handed_over, resumes: None, .. } => {
                 meet(Goal::LoginSucceeds);
+                scratch.logins += 1;
                 if *handed_over && !self.past.room_crashed {
                     meet(Goal::RemoteTakeover);
                 }

@@ -135,7 +135,7 @@ impl World {
         setup: &Setup,
         node: usize,
         kind: TimerKind,
-        nth: u8,
+        nth: u16,
         scratch: &mut Scratch,
     ) -> bool {
         let Some(host) = self.hosts.get(node) else { return false };

@@ -1,6 +1,7 @@
 //! What the choices of a world do: messages arrive or are lost, timers run out, nodes crash, links break.
 
 use super::*;
+use crate::scenario::ALWAYS;
 
 impl World {
     pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
@@ -68,7 +69,7 @@ impl World {
         setup: &Setup,
         node: usize,
         kind: TimerKind,
-        nth: u8,
+        nth: u16,
         scratch: &mut Scratch,
     ) -> bool {
         let Some(host) = self.hosts.get(node) else { return false };
@@ -78,7 +79,7 @@ impl World {
         };
         if !host.get().runs()
             || !self.may_fire(setup, host.get(), &timer, nth)
-            || !spend(&mut self.fires[kind as usize])
+            || !spend_fire(&mut self.fires[kind as usize])
         {
             return false;
         }
@@ -125,7 +126,7 @@ impl World {
         } else if !keeps_memory {
             self.past.room_crashed = true;
             self.unlink(setup, node, scratch);
-            self.reset_players(setup.players(), node);
+            self.reset_players(setup, node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
                 self.ledger.edit().server_died(id);
@@ -221,23 +222,24 @@ impl World {
     }
 
     /// Every player's connection to this RoomServer breaks.
-    pub(super) fn reset_players(&mut self, players: usize, node: usize) {
+    pub(super) fn reset_players(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) {
         let net = self.net.edit();
         let conns: Vec<ConnId> =
             net.conns.iter().filter(|(_, room)| usize::from(*room) == node).map(|(conn, _)| *conn).collect();
         net.conns.retain(|(_, room)| usize::from(*room) != node);
         for conn in conns {
             self.ledger.edit().closed(conn);
-            let to = (conn.0 / crate::setup::CONNS_PER_PLAYER - 1) as u8;
             // The attacker need not be told.
-            if usize::from(to) >= players {
-                continue;
-            }
-            let packet =
-                Packet { from: node as u8, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
-            net.push(Shared::new(packet));
+            let Some(player) = setup.player_of(conn) else { continue };
+            let (from, to) = (node as u16, player as u16);
+            let packet = Packet { from, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
+            self.put(Shared::new(packet), scratch);
         }
     }
+}
+
+const fn spend_fire(budget: &mut u8) -> bool {
+    *budget == ALWAYS || spend(budget)
 }
 
 const fn is_kick(body: &Body) -> bool {

@@ -51,22 +51,16 @@ impl World {
                 properties::Step { unverified: conn, msg: &msg, effects: effects.as_slice() }.judge();
             self.judge(setup, scratch, judgement, false);
         }
-        let promised = effects.as_slice().iter().find_map(|effect| match effect {
-            Effect::Answer { answer: Answer::Center(CenterAnswer::Placed(place)), .. } => Some(place.room),
-            _ => None,
-        });
+        let overbooked = match &self.hosts[node].get().role {
+            HostRole::Center(center) => properties::promises_too_much(center, effects.as_slice()),
+            _ => false,
+        };
         for effect in effects.drain() {
             self.perform(setup, node, effect, scratch);
         }
         scratch.effects = effects;
         match &self.hosts[node].get().role {
-            HostRole::Center(center)
-                if center
-                    .rooms()
-                    .any(|(room, capacity, taken)| promised == Some(room) && taken > u32::from(capacity)) =>
-            {
-                self.breaks(setup, scratch, Property::Capacity);
-            }
+            HostRole::Center(_) if overbooked => self.breaks(setup, scratch, Property::Capacity),
             HostRole::Room(room) if room.sizes().0 > setup.settings.capacity.connections as usize => {
                 self.breaks(setup, scratch, Property::Bounded);
             }
@@ -99,7 +93,12 @@ impl World {
         let ignored = matches!(host.step(node, &setup.settings, event, effects), Step::Ignored(_));
         for effect in effects.as_slice() {
             match effect {
-                Effect::Arm { timer, .. } => host.arm(*timer),
+                Effect::Arm { timer, after } => {
+                    host.arm(*timer);
+                    if let Some(started) = &mut scratch.started {
+                        started.push(Started::Armed(node, *timer, *after));
+                    }
+                }
                 Effect::Disarm(timer) => {
                     host.disarm(timer);
                 }

@@ -11,10 +11,11 @@ use gatepass_sim::{
 
 use crate::shared::{
     all_threads, command_line, counterexample::Counterexample, pick::Pick, play, progress::Line, say,
-    say_json, write,
+    say_json, usage, write,
 };
 
 mod compare;
+mod matrix;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -27,6 +28,7 @@ Examples:
   gatepass check --policy mope --scenario tokens --itf run.itf.json
   gatepass check --compare strict mope                      which verdicts the rules change
   gatepass check --compare strict my-rules.toml             the same for rules of your own
+  gatepass check --matrix --out table                       everything, as a table with traces
 
 A file of rules has the keys `policy` (strict, if it is missing) and `[rules]`, as scenarios have them.
 
@@ -72,6 +74,10 @@ pub(crate) struct Args {
     /// Check by two sets of rules and tell which verdicts differ: strict, mope, a flaw, or a TOML file with [rules]
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["policy", "flaw", "html", "itf"])]
     compare: Option<Vec<String>>,
+    /// Check everything: strict, strict without each of its rules, and mope, under all faults and attacks; print the
+    /// table, and write it and a replay file for each violation to the directory of --out
+    #[arg(long, conflicts_with_all = ["policy", "flaw", "html", "itf", "compare", "scenarios"])]
+    matrix: bool,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -89,6 +95,9 @@ impl Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
+    if args.matrix {
+        return matrix::matrix(args).unwrap_or_else(usage);
+    }
     play(&args.pick, |picked| {
         if let Some([a, b]) = args.compare.as_deref() {
             return compare::compare(args, &picked, a, b);
@@ -132,14 +141,7 @@ fn write_files(args: &Args, run: &RunReport, found: &[Option<Counterexample>]) -
 /// Explores a scenario, with a line about how far it is.
 fn explored(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Report {
     let mut line = Line::new(&setup.scenario.name);
-    let mut last = Duration::ZERO;
-    let mut shortening = false;
-    explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| {
-        // The clock starts again when the search for the shortest way begins.
-        shortening |= now.elapsed < last;
-        last = now.elapsed;
-        line.say(|| so_far(now, shortening));
-    })
+    explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| line.say(|| so_far(now)))
 }
 
 /// What one scenario came to, and how it is violated.
@@ -171,11 +173,10 @@ fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Checked
     Ok((told, Some(found)))
 }
 
-fn so_far(now: Progress, shortening: bool) -> String {
-    let doing = if shortening { "violated, looking for the shortest way: " } else { "" };
+fn so_far(now: Progress) -> String {
     let speed = now.states as f64 / now.elapsed.as_secs_f64().max(1e-3);
     format!(
-        "{doing}{} states, {} states/s, depth {}, {}, {}",
+        "{} states, {} states/s, depth {}, {}, {}",
         grouped(now.states),
         grouped(speed as u64),
         now.depth,

@@ -55,7 +55,7 @@ pub(crate) struct Args {
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum KeepMode {
-    /// One HTTP and one room connection per player; he logs out and in again on them.
+    /// One HTTP and one room connection per player; he logs out and in again on it in one write.
     Keep,
     /// One HTTP connection per flow, and a new room connection.
     Session,

@@ -18,6 +18,7 @@ mod serve;
 mod shared;
 mod simulate;
 mod vectors;
+mod verify_trace;
 
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -41,6 +42,7 @@ enum Command {
     Login(Box<login::Args>),
     Load(Box<load::Args>),
     Vectors(Box<vectors::Args>),
+    VerifyTrace(Box<verify_trace::Args>),
 }
 
 fn main() -> ExitCode {
@@ -54,6 +56,7 @@ fn main() -> ExitCode {
         Command::Login(args) => login::run(*args),
         Command::Load(args) => load::run(*args),
         Command::Vectors(args) => vectors::run(&args),
+        Command::VerifyTrace(args) => verify_trace::run(&args),
     }
 }
 

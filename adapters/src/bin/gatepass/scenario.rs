@@ -7,7 +7,7 @@ use std::{
     process::ExitCode,
 };
 
-use gatepass_sim::{names::unknown, scenario::Scenario};
+use gatepass_sim::{catalog::Shelf, names::unknown, scenario::Scenario};
 use serde::Serialize;
 
 use crate::{
@@ -71,14 +71,18 @@ const TEMPLATE: &str = include_str!("scenario/template.toml");
 pub(crate) fn run(args: &Args) -> ExitCode {
     let done = match &args.command {
         Command::List { json: true } => {
-            say_json(&Scenario::shipped().iter().map(Listed::of).collect::<Vec<_>>())
+            let all = Shelf::ALL.into_iter().flat_map(Shelf::scenarios);
+            say_json(&all.map(|scenario| Listed::of(&scenario)).collect::<Vec<_>>())
         }
         Command::List { json: false } => {
             let row = |scenario: Scenario| {
                 let told = format!("{} [{}]", scenario.about, size(&scenario));
                 (scenario.name, told)
             };
-            say(columns(Scenario::shipped().into_iter().map(row).collect()));
+            for shelf in Shelf::ALL {
+                let rows = shelf.scenarios().into_iter().map(row).collect();
+                say(format_args!("{}:\n{}\n", shelf.about(), columns(rows)));
+            }
             Ok(())
         }
         Command::Show { name } => show(name),
@@ -92,9 +96,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 fn show(name: &str) -> Result<(), String> {
-    let shipped = Scenario::shipped();
+    let all: Vec<_> = Shelf::ALL.into_iter().flat_map(Shelf::scenarios).collect();
     let text = Scenario::text_of(name)
-        .ok_or_else(|| unknown("scenario", name, shipped.iter().map(|it| &it.name[..])))?;
+        .ok_or_else(|| unknown("scenario", name, all.iter().map(|it| &it.name[..])))?;
     say(text.trim_end());
     Ok(())
 }
@@ -175,11 +179,11 @@ fn size(scenario: &Scenario) -> String {
 
 #[cfg(test)]
 mod tests {
-    use gatepass_core::properties::Goal;
+    use gatepass_core::properties::{Goal, Property};
     use gatepass_sim::{
         host::TimerKind,
         net::LinkKind,
-        scenario::{Faults, Player},
+        scenario::{AttackerPlan, Faults, Player},
     };
 
     use super::*;
@@ -187,10 +191,9 @@ mod tests {
     #[test]
     fn the_template_can_be_played_and_differs_from_the_defaults_where_it_says_so() {
         let scenario = Scenario::from_toml(TEMPLATE).expect("it reads");
-        let Scenario { name, policy, rules, servers, room_capacity, timers, faults, .. } =
-            Scenario::default();
-        let defaults =
-            Scenario { name, policy, rules, servers, room_capacity, timers, faults, ..scenario.clone() };
+        // What it says for itself; everything else is a default.
+        let Scenario { about, slow, goals, players, .. } = scenario.clone();
+        let defaults = Scenario { about, slow, goals, players, ..Scenario::default() };
         assert_eq!(scenario, defaults);
     }
 
@@ -204,10 +207,12 @@ mod tests {
         };
         keys(serde_json::to_value(Faults::default()).expect("data"));
         keys(serde_json::to_value(Player::default()).expect("data"));
+        keys(serde_json::to_value(AttackerPlan::default()).expect("data"));
         let scenario = Scenario::from_toml("[rules]\ntoken_expires = true\n[[players]]\naccount = \"a\"");
         keys(serde_json::to_value(scenario.expect("it reads")).expect("data"));
         names.extend(TimerKind::ALL.map(|kind| kind.name().to_owned()));
         names.extend(Goal::ALL.map(|goal| goal.name().to_owned()));
+        names.extend(Property::ALL.map(|property| property.name().to_owned()));
         let link = |kind| serde_json::to_value(kind).expect("data").as_str().expect("a name").to_owned();
         names.extend(LinkKind::ALL.map(link));
         for name in names {
@@ -221,13 +226,19 @@ mod tests {
         let taken: String = TEMPLATE
             .lines()
             .map(|line| match line.strip_prefix("# ") {
-                Some(rest) if rest.split(' ').nth(1) == Some("=") => format!("{rest}\n"),
+                Some(rest) if rest.split(' ').nth(1) == Some("=") || rest.starts_with('[') => {
+                    format!("{rest}\n")
+                }
                 _ => format!("{line}\n"),
             })
             .collect();
         let scenario = Scenario::from_toml(&taken).expect("it reads");
         assert_eq!(scenario.timers.len(), TimerKind::ALL.len());
-        assert!(scenario.players[1].cheat.is_some() && scenario.faults.cut_link == 1);
+        assert!(
+            scenario.players[1].cheat.is_some()
+                && scenario.faults.cut_link == 1
+                && scenario.attacker.is_some()
+        );
     }
 
     #[test]

@@ -53,6 +53,9 @@ pub(crate) struct Args {
     /// File of accounts, or :memory:
     #[arg(long, env = "GATEPASS_DATABASE", value_name = "FILE")]
     database: Option<String>,
+    /// Serve other processes from a database in memory: for tests, in which everything ends together
+    #[arg(long, env = "GATEPASS_FORGETFUL_LINKS")]
+    forgetful_links: bool,
     /// Process with the services that do not run here
     #[arg(long, env = "GATEPASS_SERVICES", value_name = "ADDR")]
     services: Option<String>,
@@ -107,10 +110,16 @@ pub(crate) struct Args {
     /// Players per RoomServer
     #[arg(long, env = "GATEPASS_SERVER_CAPACITY", value_name = "N")]
     server_capacity: Option<u32>,
+    /// Record everything that happens, without secrets, into this directory; `verify-trace` checks it later
+    #[arg(long, env = "GATEPASS_RECORD", value_name = "DIR")]
+    record: Option<PathBuf>,
+    /// Bytes that all recordings there may take together; then this one ends, the server goes on [default: 1 GiB]
+    #[arg(long, env = "GATEPASS_RECORD_MAX_BYTES", value_name = "BYTES")]
+    record_max_bytes: Option<u64>,
     /// How log lines look
     #[arg(long, env = "GATEPASS_LOG_FORMAT", value_enum)]
     log_format: Option<LogArg>,
-    /// Threads of the server [default: one per core]
+    /// Threads of the server [default: one more than cores]
     #[arg(long, env = "GATEPASS_THREADS", value_name = "N")]
     threads: Option<usize>,
 }
@@ -141,9 +150,9 @@ pub(crate) fn run(args: Args) -> ExitCode {
     };
     logging::start(config.log_format);
     let mut builder = tokio::runtime::Builder::new_multi_thread();
-    if let Some(threads) = threads {
-        builder.worker_threads(threads.max(1));
-    }
+    // One more than cores: when a thread is set aside in the middle of a turn, another one goes on.
+    let threads = threads.unwrap_or_else(|| 1 + std::thread::available_parallelism().map_or(1, usize::from));
+    builder.worker_threads(threads.max(1));
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
@@ -212,12 +221,6 @@ fn warn(config: &Config) {
             "the shared key is the default that everybody knows: set --shared-key before any link leaves this machine"
         );
     }
-    if config.service_listen.is_some() && config.database == ":memory:" {
-        tracing::warn!(
-            "the database is in memory: after a restart, servers of other processes could hold sessions that this one \
-             does not know of; name a file, or say --no-links"
-        );
-    }
     if config.hash_cost == Cost::Test {
         tracing::warn!("passwords are hashed at TEST COST: whoever reads the database knows them");
     }
@@ -241,8 +244,20 @@ fn configure(args: Args) -> Result<Config, String> {
                 .map_err(|error| format!("{}: {}", path.display(), Misread::new(&text, &error)))?
         }
     };
+    let forgetful = args.forgetful_links;
     apply(args, &mut config);
     config.check()?;
+    if config.runs(Part::Accounts)
+        && config.service_listen.is_some()
+        && config.database == ":memory:"
+        && !forgetful
+    {
+        return Err(
+            "the database is in memory: after a restart, servers of other processes would hold sessions of \
+                    accounts that this one does not know; name a file with --database, or say --no-links"
+                .into(),
+        );
+    }
     Ok(config)
 }
 
@@ -289,6 +304,8 @@ fn apply(args: Args, config: &mut Config) {
     put(&mut config.times.drain, args.drain);
     put(&mut config.capacity.room, args.room_capacity);
     put(&mut config.capacity.server, args.server_capacity);
+    put(&mut config.record, args.record.map(Some));
+    put(&mut config.record_max_bytes, args.record_max_bytes);
     let format = args.log_format.map(|format| match format {
         LogArg::Text => LogFormat::Text,
         LogArg::Json => LogFormat::Json,

@@ -20,13 +20,28 @@ pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
     ExitCode::from(crate::USAGE)
 }
 
-/// Runs a command that plays scenarios, unless it was asked for a list or the choice of scenarios is wrong.
+/// Runs a command that explores scenarios, unless it was asked for a list or the choice of scenarios is wrong.
 pub(crate) fn play(pick: &Pick, work: impl FnOnce(Picked) -> Result<ExitCode, String>) -> ExitCode {
+    play_crowd(pick, None, |picked| {
+        for setup in &picked.setups {
+            let named = |why| format!("scenario {}: {why}", setup.scenario.name);
+            setup.scenario.explorable().map_err(named)?;
+        }
+        work(picked)
+    })
+}
+
+/// The same for a command that only simulates them, with so many players.
+pub(crate) fn play_crowd(
+    pick: &Pick,
+    players: Option<usize>,
+    work: impl FnOnce(Picked) -> Result<ExitCode, String>,
+) -> ExitCode {
     if let Some(list) = pick.list() {
         say(list);
         return ExitCode::SUCCESS;
     }
-    pick.setups().and_then(work).unwrap_or_else(usage)
+    pick.setups(players).and_then(work).unwrap_or_else(usage)
 }
 
 /// Prints a line of a result. A reader that has seen enough, such as `head`, is no reason to stop: the exit code

@@ -5,6 +5,7 @@ use std::{fs, sync::Arc};
 use clap::Args;
 use gatepass_core::policy::Policy;
 use gatepass_sim::{
+    catalog::Shelf,
     diagram::{TERMINAL_WIDTH, wrap},
     flaws::{FLAWS, Flaw},
     names::unknown,
@@ -18,6 +19,9 @@ pub(crate) struct Pick {
     /// Scenario to play: a name, or a TOML file. May be given again; without it all shipped ones are played
     #[arg(long = "scenario", value_name = "NAME|FILE.toml")]
     scenarios: Vec<String>,
+    /// Play all shipped scenarios, those that take minutes too
+    #[arg(long, conflicts_with_all = ["scenarios", "flaw"])]
+    all: bool,
     /// Rules to play by, instead of those that the scenario names: strict or mope
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
@@ -44,8 +48,8 @@ impl Pick {
     /// The list that was asked for instead of playing.
     pub(crate) fn list(&self) -> Option<String> {
         if self.list_scenarios {
-            let rows = Scenario::shipped().into_iter().map(|scenario| (scenario.name, scenario.about));
-            return Some(columns(rows.collect()));
+            let all = Shelf::ALL.into_iter().flat_map(Shelf::scenarios);
+            return Some(columns(all.map(|scenario| (scenario.name, scenario.about)).collect()));
         }
         self.list_flaws.then(|| {
             let about = |flaw: &Flaw| format!("{} [{} in {}]", flaw.about, flaw.breaks.name(), flaw.scenario);
@@ -53,11 +57,14 @@ impl Pick {
         })
     }
 
-    /// Makes ready what was chosen.
-    pub(crate) fn setups(&self) -> Result<Picked, String> {
+    /// Makes ready what was chosen, with so many players if a number is given.
+    pub(crate) fn setups(&self, players: Option<usize>) -> Result<Picked, String> {
         let flaw = self.flaw.as_deref().map(named_flaw).transpose()?;
         let mut scenarios = match (&self.scenarios[..], flaw) {
             ([], Some(flaw)) => vec![named_scenario(flaw.scenario)?],
+            ([], None) if self.all => {
+                Scenario::shipped().into_iter().chain(Shelf::Large.scenarios()).collect()
+            }
             ([], None) => Scenario::shipped(),
             (names, _) => names.iter().map(|name| scenario(name)).collect::<Result<_, _>>()?,
         };
@@ -69,18 +76,23 @@ impl Pick {
                 scenario.policy.clone_from(name);
             }
         }
+        if let Some(players) = players {
+            scenarios = scenarios.into_iter().map(|scenario| scenario.crowded(players)).collect();
+        }
         let setups = scenarios.into_iter().map(|scenario| setup(scenario, flaw));
         Ok(Picked { setups: setups.collect::<Result<_, _>>()?, flaw })
     }
 }
 
-fn setup(scenario: Scenario, flaw: Option<&Flaw>) -> Result<Arc<Setup>, String> {
+fn setup(mut scenario: Scenario, flaw: Option<&Flaw>) -> Result<Arc<Setup>, String> {
     let name = scenario.name.clone();
     let why = |error: ScenarioError| format!("scenario {name}: {error}");
     let Some(flaw) = flaw else { return Setup::new(scenario).map(Arc::new).map_err(why) };
     scenario.validate().map_err(&why)?;
     let mut policy = scenario.policy().map_err(&why)?;
     (flaw.apply)(&mut policy);
+    // It may break more, and sooner, than what it was made to break.
+    scenario.watch = vec![flaw.breaks];
     Ok(Arc::new(Setup::with_policy(scenario, policy)))
 }
 
@@ -95,8 +107,8 @@ pub(crate) fn scenario(name: &str) -> Result<Scenario, String> {
 
 fn named_scenario(name: &str) -> Result<Scenario, String> {
     Scenario::named(name).ok_or_else(|| {
-        let shipped = Scenario::shipped();
-        unknown("scenario", name, shipped.iter().map(|scenario| &scenario.name[..]))
+        let all: Vec<_> = Shelf::ALL.into_iter().flat_map(Shelf::scenarios).collect();
+        unknown("scenario", name, all.iter().map(|scenario| &scenario.name[..]))
     })
 }
 
@@ -125,7 +137,7 @@ mod tests {
     fn every_flaw_is_ready_by_its_name_alone() {
         for flaw in FLAWS {
             let pick = Pick { flaw: Some(flaw.name.to_owned()), ..Pick::default() };
-            let picked = pick.setups().expect("flaws name shipped scenarios");
+            let picked = pick.setups(None).expect("flaws name shipped scenarios");
             assert_eq!(picked.setups.len(), 1);
             assert_ne!(picked.setups[0].settings.policy, Policy::STRICT, "{}", flaw.name);
         }

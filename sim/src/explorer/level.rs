@@ -1,0 +1,327 @@
+//! One level of a search: every state of it is expanded, by as many threads as there are.
+
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
+    sync::{
+        Mutex, PoisonError, RwLock,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+        mpsc::{Receiver, Sender, channel},
+    },
+    thread,
+    time::Duration,
+};
+
+use super::{
+    space::Space,
+    table::{Link, Table},
+};
+
+/// States taken from a level at a time.
+const BATCH: usize = 256;
+/// Room that a thread asks the table for at a time.
+const GRANT: usize = 512;
+/// Levels of fewer states are not worth a thread.
+const SMALL: usize = 512;
+/// How often the caller is asked whether to go on.
+const TICK: Duration = Duration::from_millis(50);
+
+/// States that are kept in one piece of memory.
+const PART: usize = 1 << 10;
+
+/// All states seen, by fingerprint: for a search that compares them.
+pub(super) type Exact<S> = Mutex<HashMap<u64, <S as Space>::State, foldhash::fast::FixedState>>;
+
+/// The states of a level, where threads left them, and their order.
+#[derive(Debug)]
+pub(super) struct Frontier<T> {
+    /// The place of the first in the order of the search.
+    pub(super) first: u64,
+    pub(super) parts: Vec<Vec<T>>,
+    /// Part and place in it.
+    pub(super) order: Vec<(u32, u32)>,
+}
+
+impl<T> Frontier<T> {
+    /// The state at this place of the level.
+    pub(super) fn get(&self, at: usize) -> &T {
+        let (part, place) = self.order[at];
+        &self.parts[part as usize][place as usize]
+    }
+}
+
+/// What changes between levels only.
+pub(super) struct Ground<S: Space> {
+    pub(super) table: Table,
+    pub(super) frontier: Frontier<S::State>,
+    /// Found in earlier levels.
+    pub(super) known: BTreeSet<S::Finding>,
+    /// What nobody has taken yet.
+    pub(super) left: Mutex<Left>,
+    /// States that nobody needs any more: threads free them.
+    pub(super) waste: Mutex<Vec<Vec<S::State>>>,
+}
+
+/// What all threads know of a search.
+pub(super) struct Common<'a, S: Space> {
+    pub(super) space: &'a S,
+    pub(super) exact: Option<Exact<S>>,
+    pub(super) states_max: u64,
+    pub(super) counts: Counts,
+    pub(super) ground: RwLock<Ground<S>>,
+}
+
+/// What was counted so far.
+#[derive(Debug, Default)]
+pub(super) struct Counts {
+    pub(super) unique: AtomicU64,
+    pub(super) generated: AtomicU64,
+    pub(super) collisions: AtomicU64,
+    /// Everybody stops.
+    pub(super) stop: AtomicBool,
+    /// The bound on states was reached.
+    pub(super) state_bound: AtomicBool,
+    /// Room in the table that somebody did not get.
+    missing: AtomicUsize,
+}
+
+/// The part of a level that nobody has taken yet.
+#[derive(Debug, Default)]
+pub(super) struct Left {
+    next: usize,
+    returned: Vec<Range<usize>>,
+}
+
+/// The new states that one thread met.
+pub(super) struct New<S: Space> {
+    pub(super) parts: Vec<Vec<S::State>>,
+    /// Their fingerprints.
+    pub(super) prints: Vec<u64>,
+    /// What was found at states, named by their fingerprints.
+    pub(super) found: Vec<(S::Finding, u64)>,
+}
+
+impl<S: Space> Default for New<S> {
+    fn default() -> Self {
+        Self { parts: Vec::new(), prints: Vec::new(), found: Vec::new() }
+    }
+}
+
+impl<S: Space> New<S> {
+    /// Adds a state.
+    pub(super) fn push(&mut self, print: u64, state: S::State) {
+        if self.prints.len().is_multiple_of(PART) {
+            self.parts.push(Vec::new());
+        }
+        self.parts.last_mut().expect("there is one").push(state);
+        self.prints.push(print);
+    }
+}
+
+/// The threads of a search.
+pub(super) struct Crew<S: Space> {
+    orders: Vec<Sender<()>>,
+    inbox: Receiver<thread::Result<New<S>>>,
+    /// For levels that are too small for threads.
+    own: Worker<S>,
+}
+
+/// Calls `main` with a crew, whose threads live until it returns.
+pub(super) fn with_crew<S: Space, R>(
+    common: &Common<'_, S>,
+    threads: usize,
+    main: impl FnOnce(&mut Crew<S>) -> R,
+) -> R {
+    thread::scope(|scope| {
+        let (outbox, inbox) = channel();
+        let hire = || {
+            let (order, orders) = channel();
+            let outbox = outbox.clone();
+            scope.spawn(move || {
+                let mut worker = Worker::default();
+                while orders.recv().is_ok() {
+                    let work = || {
+                        worker.run(common, &common.ground.read().unwrap_or_else(PoisonError::into_inner));
+                        std::mem::take(&mut worker.new)
+                    };
+                    if outbox.send(catch_unwind(AssertUnwindSafe(work))).is_err() {
+                        break;
+                    }
+                }
+            });
+            order
+        };
+        let orders = std::iter::repeat_with(hire).take(threads.max(1)).collect();
+        main(&mut Crew { orders, inbox, own: Worker::default() })
+    })
+}
+
+impl<S: Space> Crew<S> {
+    /// Expands the level that lies there. `tick` is called while threads work, and returns whether to go on.
+    pub(super) fn expand(&mut self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) -> Vec<New<S>> {
+        let mut all = Vec::new();
+        loop {
+            let ground = common.ground.read().unwrap_or_else(PoisonError::into_inner);
+            let small = ground.frontier.order.len() < SMALL;
+            if small {
+                self.own.run(common, &ground);
+                all.push(std::mem::take(&mut self.own.new));
+            }
+            // The table can only grow when nobody reads it.
+            drop(ground);
+            if !small {
+                all.extend(self.send_out(common, tick));
+            }
+            let missing = common.counts.missing.swap(0, Ordering::Relaxed);
+            if missing == 0 || common.counts.stop.load(Ordering::Relaxed) {
+                return all;
+            }
+            common.ground.write().unwrap_or_else(PoisonError::into_inner).table.grow(missing);
+        }
+    }
+
+    fn send_out(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) -> Vec<New<S>> {
+        let mut back = Vec::new();
+        for order in &self.orders {
+            order.send(()).expect("a thread ends only with its crew");
+        }
+        while back.len() < self.orders.len() {
+            match self.inbox.recv_timeout(TICK) {
+                Ok(Ok(new)) => back.push(new),
+                Ok(Err(panic)) => resume_unwind(panic),
+                Err(_) => {}
+            }
+            if !tick() {
+                common.counts.stop.store(true, Ordering::Relaxed);
+            }
+        }
+        back
+    }
+}
+
+/// What one thread has at hand.
+struct Worker<S: Space> {
+    scratch: S::Scratch,
+    to: Option<S::State>,
+    new: New<S>,
+    /// Room in the table that is left.
+    granted: usize,
+}
+
+impl<S: Space> Default for Worker<S> {
+    fn default() -> Self {
+        Self { scratch: S::Scratch::default(), to: None, new: New::default(), granted: 0 }
+    }
+}
+
+impl<S: Space> Ground<S> {
+    fn take(&self) -> Option<Range<usize>> {
+        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(range) = left.returned.pop() {
+            return Some(range);
+        }
+        let all = self.frontier.order.len();
+        let range = left.next..(left.next + BATCH).min(all);
+        left.next = range.end;
+        (!range.is_empty()).then_some(range)
+    }
+}
+
+impl<S: Space> Worker<S> {
+    fn run(&mut self, common: &Common<'_, S>, ground: &Ground<S>) {
+        let counts = &common.counts;
+        let waste = || ground.waste.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        while let Some(part) = waste() {
+            drop(part);
+        }
+        let mut actions = Vec::new();
+        while let Some(mut range) = ground.take() {
+            let before = self.new.prints.len();
+            let mut generated = 0;
+            while !range.is_empty() && !counts.stop.load(Ordering::Relaxed) {
+                let Some(steps) = self.expand(common, ground, range.start, &mut actions) else { break };
+                generated += steps;
+                range.start += 1;
+            }
+            let new = (self.new.prints.len() - before) as u64;
+            counts.generated.fetch_add(generated, Ordering::Relaxed);
+            if counts.unique.fetch_add(new, Ordering::Relaxed) + new >= common.states_max {
+                counts.state_bound.store(true, Ordering::Relaxed);
+                counts.stop.store(true, Ordering::Relaxed);
+            }
+            if !range.is_empty() {
+                ground.left.lock().unwrap_or_else(PoisonError::into_inner).returned.push(range);
+                break;
+            }
+        }
+        ground.table.refund(std::mem::take(&mut self.granted));
+    }
+
+    /// Expands one state. `None`, and nothing has happened, if the table has no room for what may follow.
+    fn expand(
+        &mut self,
+        common: &Common<'_, S>,
+        ground: &Ground<S>,
+        at: usize,
+        actions: &mut Vec<S::Action>,
+    ) -> Option<u64> {
+        let (from, table) = (ground.frontier.get(at), &ground.table);
+        actions.clear();
+        common.space.actions(from, actions);
+        assert!(actions.len() <= Link::ACTIONS_MAX, "a state has too many actions");
+        if self.granted < actions.len() {
+            let more = actions.len().max(GRANT);
+            if !table.grant(more) {
+                common.counts.missing.fetch_max(more * 2, Ordering::Relaxed);
+                return None;
+            }
+            self.granted += more;
+        }
+        let mut generated = 0;
+        for (nth, action) in actions.iter().enumerate() {
+            if !common.space.step(from, action, &mut self.to, &mut self.scratch) {
+                continue;
+            }
+            let Some(to) = &self.to else { continue };
+            generated += 1;
+            let print = common.space.fingerprint(to);
+            let link = Link::from(ground.frontier.first + at as u64, nth);
+            let new = match &common.exact {
+                None => table.insert(print, link),
+                Some(states) => insert_exact(common, states, table, print, link, to),
+            };
+            if !new {
+                continue;
+            }
+            self.granted -= 1;
+            let found = &mut self.new.found;
+            common.space.findings(to, &mut |finding| {
+                if !ground.known.contains(&finding) {
+                    found.push((finding, print));
+                }
+            });
+            if let Some(state) = common.space.keep(&mut self.to) {
+                self.new.push(print, state);
+            }
+        }
+        Some(generated)
+    }
+}
+
+fn insert_exact<S: Space>(
+    common: &Common<'_, S>,
+    states: &Exact<S>,
+    table: &Table,
+    print: u64,
+    link: Link,
+    state: &S::State,
+) -> bool {
+    let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
+    let new = table.insert(print, link);
+    let first = states.entry(print).or_insert_with(|| state.clone());
+    if !new && !common.space.same(first, state) {
+        common.counts.collisions.fetch_add(1, Ordering::Relaxed);
+    }
+    new
+}

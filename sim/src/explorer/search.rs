@@ -1,0 +1,316 @@
+//! The search: level after level, until nothing is new, somebody has seen enough, or a bound is reached.
+
+use std::{
+    collections::BTreeSet,
+    ops::ControlFlow,
+    sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use super::{
+    level::{Common, Counts, Crew, Exact, Frontier, Ground, New, with_crew},
+    paths::{Paths, walk},
+    space::Space,
+    table::{Link, Table},
+};
+use crate::memory;
+
+/// Where a search ends, finished or not.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Unique states. The search ends soon after there are as many.
+    pub states: u64,
+    /// Resident memory of the process in bytes.
+    pub memory: u64,
+    /// Time.
+    pub time: Duration,
+    /// Threads, at least one.
+    pub threads: usize,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { states: 200_000_000, memory: 12 << 30, time: Duration::from_secs(600), threads: 2 }
+    }
+}
+
+/// How to search.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// Where to end.
+    pub bounds: Bounds,
+    /// Keeps every state and compares states whose fingerprints are equal. For small spaces.
+    pub exact: bool,
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ended {
+    /// Every state was seen.
+    Exhausted,
+    /// The caller had seen enough.
+    Stopped,
+    /// The bound on states.
+    StateBound,
+    /// The bound on memory.
+    MemoryBound,
+    /// The bound on time.
+    TimeBound,
+}
+
+/// How far a search is.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    /// Unique states so far.
+    pub states: u64,
+    /// Levels so far: every state that fewer steps reach was seen.
+    pub depth: u64,
+    /// Time so far.
+    pub elapsed: Duration,
+    /// Resident memory of the process in bytes.
+    pub memory: u64,
+}
+
+/// Something that was found, where it is nearest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<F> {
+    /// What.
+    pub finding: F,
+    /// At which state, by its place in the order of the search.
+    pub state: u64,
+    /// How many steps from the beginning: no way is shorter.
+    pub depth: u64,
+}
+
+/// What a search came to.
+#[derive(Clone, Debug)]
+pub struct Outcome<F> {
+    /// How it ended.
+    pub ended: Ended,
+    /// Unique states.
+    pub states: u64,
+    /// States generated, repeated ones included.
+    pub generated: u64,
+    /// Steps to the farthest state.
+    pub depth: u64,
+    /// Everything that was found, each once, in the order in which the search met it.
+    pub found: Vec<Found<F>>,
+    /// Pairs of different states with one fingerprint, if states were compared.
+    pub collisions: Option<u64>,
+    /// What table and paths take at the end, in bytes.
+    pub kept_bytes: u64,
+    /// Most resident memory of the process that was seen, in bytes.
+    pub peak_memory: u64,
+    /// Time it took.
+    pub elapsed: Duration,
+    pub(super) paths: Paths,
+}
+
+impl<F> Outcome<F> {
+    /// The states and actions that lead to a state of the search; `None` if the space is not the one searched.
+    pub fn path<S: Space<Finding = F>>(
+        &self,
+        space: &S,
+        state: u64,
+    ) -> Option<(Vec<S::State>, Vec<S::Action>)> {
+        walk(space, &self.paths.way(state))
+    }
+}
+
+/// Explores a space.
+///
+/// After each level `enough` is told how many steps deep it was and what was found so far, and may end the
+/// search. `progress` is called some times a second.
+pub fn search<S: Space>(
+    space: &S,
+    options: Options,
+    enough: &mut dyn FnMut(u64, &[Found<S::Finding>]) -> ControlFlow<()>,
+    progress: &mut dyn FnMut(Progress),
+) -> Outcome<S::Finding> {
+    let bounds = options.bounds;
+    let common = Common {
+        space,
+        exact: options.exact.then(Exact::<S>::default),
+        states_max: bounds.states.min(Link::STATES_MAX),
+        counts: Counts::default(),
+        ground: RwLock::new(Ground {
+            table: Table::new(),
+            frontier: Frontier { first: 0, parts: Vec::new(), order: Vec::new() },
+            known: BTreeSet::new(),
+            left: Mutex::default(),
+            waste: Mutex::default(),
+        }),
+    };
+    let mut search = Search { common: &common, paths: Paths::default(), found: Vec::new() };
+    let mut clock = Clock { started: Instant::now(), last: Instant::now(), peak: 0 };
+    let ended = with_crew(&common, bounds.threads, |crew| {
+        search.begin();
+        loop {
+            if enough(search.paths.depth() - 1, &search.found).is_break() {
+                break Ended::Stopped;
+            }
+            if search.ground().frontier.order.is_empty() {
+                break Ended::Exhausted;
+            }
+            if let Some(bound) = search.level(crew, bounds, &mut clock, progress) {
+                break bound;
+            }
+        }
+    });
+    clock.peak = clock.peak.max(memory::resident());
+    search.outcome(ended, &clock)
+}
+
+struct Clock {
+    started: Instant,
+    last: Instant,
+    peak: u64,
+}
+
+impl Clock {
+    /// Tells how far it is, and which bound is reached.
+    fn tick(&mut self, bounds: Bounds, now: Progress, progress: &mut dyn FnMut(Progress)) -> Option<Ended> {
+        self.last = Instant::now();
+        self.peak = self.peak.max(now.memory);
+        progress(now);
+        if now.memory > bounds.memory {
+            Some(Ended::MemoryBound)
+        } else if now.elapsed > bounds.time {
+            Some(Ended::TimeBound)
+        } else {
+            None
+        }
+    }
+}
+
+/// Small levels take little time: how long they may go on unseen.
+const PAUSE: Duration = Duration::from_millis(50);
+
+struct Search<'a, S: Space> {
+    common: &'a Common<'a, S>,
+    paths: Paths,
+    found: Vec<Found<S::Finding>>,
+}
+
+impl<S: Space> Search<'_, S> {
+    /// Nobody else works between levels.
+    fn ground(&self) -> RwLockWriteGuard<'_, Ground<S>> {
+        self.common.ground.write().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The initial states are the first level.
+    fn begin(&mut self) {
+        let Common { space, counts, exact, .. } = self.common;
+        let initial = space.init();
+        counts.generated.store(initial.len() as u64, Ordering::Relaxed);
+        let mut new = New::default();
+        let mut ground = self.ground();
+        for (nth, state) in initial.into_iter().enumerate() {
+            if !ground.table.grant(1) {
+                ground.table.grow(1);
+                assert!(ground.table.grant(1), "it has grown");
+            }
+            let print = space.fingerprint(&state);
+            if !ground.table.insert(print, Link::initial(nth)) {
+                ground.table.refund(1);
+                continue;
+            }
+            if let Some(exact) = exact {
+                exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state.clone());
+            }
+            space.findings(&state, &mut |finding| new.found.push((finding, print)));
+            new.push(print, state);
+        }
+        counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
+        drop(ground);
+        self.settle(vec![new]);
+    }
+
+    /// Expands the frontier; which bound ended it, if one did.
+    fn level(
+        &mut self,
+        crew: &mut Crew<S>,
+        bounds: Bounds,
+        clock: &mut Clock,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Option<Ended> {
+        let depth = self.paths.depth();
+        let counts = &self.common.counts;
+        let mut bound = None;
+        let mut tick = || {
+            if clock.last.elapsed() < PAUSE {
+                return true;
+            }
+            let now = Progress {
+                states: counts.unique.load(Ordering::Relaxed),
+                depth,
+                elapsed: clock.started.elapsed(),
+                memory: memory::resident(),
+            };
+            bound = bound.or(clock.tick(bounds, now, progress));
+            bound.is_none()
+        };
+        let new = crew.expand(self.common, &mut tick);
+        tick();
+        self.settle(new);
+        bound.or(counts.state_bound.load(Ordering::Relaxed).then_some(Ended::StateBound))
+    }
+
+    /// Puts the new states in order: they are the next level. Which thread met a state first does not matter.
+    fn settle(&mut self, all: Vec<New<S>>) {
+        let mut ground = self.common.ground.write().unwrap_or_else(PoisonError::into_inner);
+        let ground = &mut *ground;
+        let link = |print: u64| ground.table.link(print).expect("it was added");
+        let mut order = Vec::with_capacity(all.iter().map(|new| new.prints.len()).sum());
+        let mut found = Vec::new();
+        let mut parts: Vec<Vec<S::State>> = Vec::new();
+        for mut new in all {
+            let mut prints = new.prints.into_iter();
+            for (nth, part) in new.parts.iter().enumerate() {
+                let part_at = (parts.len() + nth) as u32;
+                let place = |(at, print)| (link(print), part_at, at as u32);
+                order.extend(prints.by_ref().take(part.len()).enumerate().map(place));
+            }
+            parts.append(&mut new.parts);
+            found.extend(new.found.into_iter().map(|(finding, print)| (link(print), finding)));
+        }
+        // Mostly in order already, thread by thread.
+        order.sort();
+        found.sort();
+        let (first, depth) = (self.paths.len(), self.paths.depth());
+        let links: Vec<Link> = order.iter().map(|(link, ..)| *link).collect();
+        for (link, finding) in found {
+            if ground.known.insert(finding.clone()) {
+                let at = links.binary_search(&link).expect("it is in this level");
+                self.found.push(Found { finding, state: first + at as u64, depth });
+            }
+        }
+        if !links.is_empty() {
+            self.paths.push(links);
+        }
+        let order = order.into_iter().map(|(_, part, at)| (part, at)).collect();
+        let last = std::mem::replace(&mut ground.frontier, Frontier { first, parts, order });
+        *ground.waste.get_mut().unwrap_or_else(PoisonError::into_inner) = last.parts;
+        ground.left = Mutex::default();
+    }
+
+    fn outcome(self, ended: Ended, clock: &Clock) -> Outcome<S::Finding> {
+        let kept_bytes = self.ground().table.bytes() + self.paths.bytes();
+        Outcome {
+            ended,
+            states: self.paths.len(),
+            generated: self.common.counts.generated.load(Ordering::Relaxed),
+            depth: self.paths.depth().saturating_sub(1),
+            found: self.found,
+            collisions: self
+                .common
+                .exact
+                .is_some()
+                .then(|| self.common.counts.collisions.load(Ordering::Relaxed)),
+            kept_bytes,
+            peak_memory: clock.peak,
+            elapsed: clock.started.elapsed(),
+            paths: self.paths,
+        }
+    }
+}

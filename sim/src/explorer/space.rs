@@ -1,0 +1,111 @@
+//! What can be explored.
+
+use std::hash::Hash;
+
+use stateright::{Expectation, Model, Property};
+
+use crate::shared::fingerprint;
+
+/// A state space: where it begins, and what leads on.
+pub trait Space: Sync {
+    /// A state.
+    type State: Clone + Send + Sync;
+    /// A step from one state to another.
+    type Action: Clone;
+    /// Something about a state that is worth a path: a property that does not hold there, a goal that is met.
+    type Finding: Clone + Ord + Send + Sync;
+    /// What one thread reuses from step to step.
+    type Scratch: Default + Send;
+
+    /// The initial states.
+    fn init(&self) -> Vec<Self::State>;
+
+    /// Everything that may happen next, in a fixed order. At most 2²⁴ actions.
+    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>);
+
+    /// Makes `to` the state that follows; `false` if the action leads nowhere. `to` holds the last state that
+    /// was stepped to, unless that was taken by [`Space::keep`], so that its parts can be reused.
+    fn step(
+        &self,
+        from: &Self::State,
+        action: &Self::Action,
+        to: &mut Option<Self::State>,
+        scratch: &mut Self::Scratch,
+    ) -> bool;
+
+    /// The state in `to`, to be kept: it is new.
+    fn keep(&self, to: &mut Option<Self::State>) -> Option<Self::State> {
+        to.take()
+    }
+
+    /// A hash of the state that is the same in every run.
+    fn fingerprint(&self, state: &Self::State) -> u64;
+
+    /// What is worth a path to this state.
+    fn findings(&self, state: &Self::State, found: &mut dyn FnMut(Self::Finding));
+
+    /// Whether two states with one fingerprint are one, for [`Options::exact`](super::Options::exact).
+    fn same(&self, one: &Self::State, other: &Self::State) -> bool;
+}
+
+/// A stateright model as a space. What is found are its properties, by their index: an `always` that does not
+/// hold, a `sometimes` that does.
+pub struct OfModel<M: Model> {
+    pub(super) model: M,
+    pub(super) properties: Vec<Property<M>>,
+}
+
+impl<M: Model> OfModel<M> {
+    /// The states of a model.
+    pub fn new(model: M) -> Self {
+        let properties = model.properties();
+        Self { model, properties }
+    }
+}
+
+impl<M> Space for OfModel<M>
+where
+    M: Model + Sync,
+    M::State: Clone + Hash + PartialEq + Send + Sync,
+    M::Action: Clone,
+{
+    type State = M::State;
+    type Action = M::Action;
+    type Finding = usize;
+    type Scratch = ();
+
+    fn init(&self) -> Vec<M::State> {
+        self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state)).collect()
+    }
+
+    fn actions(&self, state: &M::State, actions: &mut Vec<M::Action>) {
+        self.model.actions(state, actions);
+    }
+
+    fn step(&self, from: &M::State, action: &M::Action, to: &mut Option<M::State>, (): &mut ()) -> bool {
+        *to = self.model.next_state(from, action.clone()).filter(|state| self.model.within_boundary(state));
+        to.is_some()
+    }
+
+    fn fingerprint(&self, state: &M::State) -> u64 {
+        fingerprint(state)
+    }
+
+    fn findings(&self, state: &M::State, found: &mut dyn FnMut(usize)) {
+        for (at, property) in self.properties.iter().enumerate() {
+            let wanted = match property.expectation {
+                Expectation::Always => false,
+                Expectation::Sometimes => true,
+                // Said of paths, not of states.
+                Expectation::Eventually => continue,
+            };
+            if (property.condition)(&self.model, state) == wanted {
+                found(at);
+            }
+        }
+    }
+
+    fn same(&self, one: &M::State, other: &M::State) -> bool {
+        one == other
+    }
+}

@@ -1,0 +1,214 @@
+//! The visited states, in one open table that threads fill without locks.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A table is at most this full: 4 of 5 slots.
+const FULL: (usize, usize) = (4, 5);
+/// Slots of the first table.
+const FIRST: usize = 1 << 12;
+
+/// How a state was first reached: from which state, by which action; ordered by that.
+///
+/// 40 bits say which state, by its place in the order of the search plus one, 0 for an initial state; 24 bits
+/// say which of its actions, or which initial state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Link(pub(super) u64);
+
+impl Link {
+    const ACTION_BITS: u32 = 24;
+    /// States that can be told apart.
+    pub(super) const STATES_MAX: u64 = (1 << 40) - 2;
+    /// Actions of one state that can be told apart.
+    pub(super) const ACTIONS_MAX: usize = 1 << Self::ACTION_BITS;
+
+    /// The `nth` initial state.
+    pub(super) const fn initial(nth: usize) -> Self {
+        Self(nth as u64)
+    }
+
+    /// By the `nth` action of a state.
+    pub(super) const fn from(state: u64, nth: usize) -> Self {
+        Self((state + 1) << Self::ACTION_BITS | nth as u64)
+    }
+
+    /// From which state; `None` for an initial state.
+    pub(super) const fn parent(self) -> Option<u64> {
+        (self.0 >> Self::ACTION_BITS).checked_sub(1)
+    }
+
+    /// Which action of that state, or which initial state.
+    pub(super) const fn action(self) -> usize {
+        (self.0 & (Self::ACTIONS_MAX as u64 - 1)) as usize
+    }
+}
+
+/// Fingerprints of visited states, with the least link of each.
+#[derive(Debug)]
+pub(super) struct Table {
+    slots: Vec<Slot>,
+    /// Filled slots, and those that threads may still fill before they ask again.
+    granted: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Slot {
+    /// 0: free.
+    print: AtomicU64,
+    /// The complement of the link, so that an empty slot needs no other value than 0.
+    link: AtomicU64,
+}
+
+impl Table {
+    /// An empty one.
+    pub(super) fn new() -> Self {
+        Self::with_slots(FIRST)
+    }
+
+    fn with_slots(slots: usize) -> Self {
+        Self {
+            slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
+            granted: AtomicU64::default(),
+        }
+    }
+
+    /// What the table takes in memory, in bytes.
+    pub(super) const fn bytes(&self) -> u64 {
+        (self.slots.len() * size_of::<Slot>()) as u64
+    }
+
+    /// Asks for room for this many states more; `false` if the table must grow first.
+    pub(super) fn grant(&self, states: usize) -> bool {
+        let most = (self.slots.len() / FULL.1 * FULL.0) as u64;
+        let granted = self.granted.fetch_add(states as u64, Ordering::Relaxed) + states as u64;
+        if granted > most {
+            self.refund(states);
+        }
+        granted <= most
+    }
+
+    /// Gives back room that was not needed.
+    pub(super) fn refund(&self, states: usize) {
+        self.granted.fetch_sub(states as u64, Ordering::Relaxed);
+    }
+
+    /// Adds a state for which room was granted. `false` if it is there; then the lesser link stays.
+    pub(super) fn insert(&self, print: u64, link: Link) -> bool {
+        let (print, link) = (print.max(1), !link.0);
+        let mut at = self.home(print);
+        loop {
+            let slot = &self.slots[at];
+            let mut there = slot.print.load(Ordering::Relaxed);
+            if there == 0 {
+                match slot.print.compare_exchange(0, print, Ordering::Relaxed, Ordering::Relaxed) {
+                    Ok(_) => {
+                        slot.link.fetch_max(link, Ordering::Relaxed);
+                        return true;
+                    }
+                    Err(other) => there = other,
+                }
+            }
+            if there == print {
+                if slot.link.load(Ordering::Relaxed) < link {
+                    slot.link.fetch_max(link, Ordering::Relaxed);
+                }
+                return false;
+            }
+            at += 1;
+            if at == self.slots.len() {
+                at = 0;
+            }
+        }
+    }
+
+    /// The least link of a state that is there.
+    pub(super) fn link(&self, print: u64) -> Option<Link> {
+        let print = print.max(1);
+        let mut at = self.home(print);
+        loop {
+            let slot = &self.slots[at];
+            match slot.print.load(Ordering::Relaxed) {
+                0 => return None,
+                there if there == print => return Some(Link(!slot.link.load(Ordering::Relaxed))),
+                _ => {}
+            }
+            at += 1;
+            if at == self.slots.len() {
+                at = 0;
+            }
+        }
+    }
+
+    /// Grows by half, and at least so that `more` states find room.
+    pub(super) fn grow(&mut self, more: usize) {
+        let least = (*self.granted.get_mut() as usize + more) * FULL.1 / FULL.0 + FULL.1;
+        let larger = Self::with_slots((self.slots.len() * 3 / 2).max(least));
+        larger.granted.store(*self.granted.get_mut(), Ordering::Relaxed);
+        for (print, link) in self.entries() {
+            larger.insert(print, link);
+        }
+        *self = larger;
+    }
+
+    /// All that is there, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, Link)> {
+        self.slots.iter().filter_map(|slot| {
+            let print = slot.print.load(Ordering::Relaxed);
+            (print != 0).then(|| (print, Link(!slot.link.load(Ordering::Relaxed))))
+        })
+    }
+
+    /// Where a fingerprint stands if nothing is in its way: any number of slots will do.
+    fn home(&self, print: u64) -> usize {
+        ((u128::from(print) * self.slots.len() as u128) >> 64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Numbers that crowd the last slots, so that probes wrap around, and numbers that do not.
+    fn prints() -> impl Iterator<Item = u64> {
+        (0..3_000_u64).map(|n| if n % 3 == 0 { u64::MAX - n } else { n.wrapping_mul(0x9e37_79b9_7f4a_7c15) })
+    }
+
+    #[test]
+    fn keeps_the_least_link_of_each_state_through_growth() {
+        let mut table = Table::new();
+        for (n, print) in prints().enumerate() {
+            while !table.grant(1) {
+                table.grow(1);
+            }
+            assert!(table.insert(print, Link::from(n as u64 + 10, 3)), "{n}");
+            assert!(!table.insert(print, Link::from(n as u64 + 10, 4)));
+            assert!(!table.insert(print, Link::from(n as u64, 9)));
+        }
+        table.grow(10_000);
+        for (n, print) in prints().enumerate() {
+            assert_eq!(table.link(print), Some(Link::from(n as u64, 9)));
+        }
+        assert_eq!((table.link(12345), table.entries().count()), (None, 3_000));
+    }
+
+    #[test]
+    fn two_threads_add_each_state_once() {
+        let table = Table::with_slots(4_000);
+        assert!(table.grant(3_000));
+        let add = |actor: usize| prints().filter(|print| table.insert(*print, Link::from(7, actor))).count();
+        let (one, two) = std::thread::scope(|scope| {
+            let other = scope.spawn(|| add(1));
+            (add(2), other.join().expect("it ends"))
+        });
+        assert_eq!(one + two, 3_000);
+        assert!(prints().all(|print| table.link(print) == Some(Link::from(7, 1))));
+    }
+
+    #[test]
+    fn links_are_ordered_by_state_then_action() {
+        let links =
+            [Link::initial(0), Link::initial(5), Link::from(0, 0), Link::from(0, 1), Link::from(1, 0)];
+        assert!(links.is_sorted());
+        assert_eq!(links.map(Link::parent), [None, None, Some(0), Some(0), Some(1)]);
+        assert_eq!(links.map(Link::action), [0, 5, 0, 1, 0]);
+    }
+}
