@@ -38,7 +38,7 @@ fn small_scenarios_hold_with_one_thread_and_with_two() {
 fn flaws_are_found_for_what_they_are() {
     let slow = ["no-grace", "no-generation", "kick-by-account", "login-sequence-restarts"];
     for flaw in FLAWS.iter().filter(|flaw| !slow.contains(&flaw.name)) {
-        let setup = Arc::new(Setup::with_policy(named(flaw.scenario), flaw.policy()));
+        let setup = Arc::new(flaw.setup());
         let found = explore(&setup, Some(flaw.breaks), Bounds::default(), &mut |_| {}).violations;
         let first = found.first().unwrap_or_else(|| panic!("{} is not found", flaw.name));
         assert_eq!(first.broken, Broken::Property(flaw.breaks), "{}", flaw.name);
@@ -103,7 +103,7 @@ fn threads_do_not_change_what_seeds_find() {
             assert!(one.failure.is_none() && other.failure.is_none());
         }
         let flaw = Flaw::named("check-then-insert").expect("a flaw");
-        let flawed = Arc::new(Setup::with_policy(named(flaw.scenario), flaw.policy()));
+        let flawed = Arc::new(flaw.setup());
         let [one, others @ ..] = of(&flawed, Plan { wanted: Some(flaw.breaks), ..plan });
         let first = one.failure.expect("some seed fails");
         for other in others {
@@ -118,7 +118,7 @@ fn threads_do_not_change_what_seeds_find() {
 fn seeds_find_flaws() {
     let rare = ["no-generation", "login-sequence-restarts", "kick-by-account"];
     for flaw in FLAWS.iter().filter(|flaw| !rare.contains(&flaw.name)) {
-        let setup = Arc::new(Setup::with_policy(named(flaw.scenario), flaw.policy()));
+        let setup = Arc::new(flaw.setup());
         let plan = Plan { seeds: 2_000, wanted: Some(flaw.breaks), ..Plan::default() };
         let failure = simulate(&setup, plan, &mut |_, _| {}).failure;
         let failure = failure.unwrap_or_else(|| panic!("{} is not found", flaw.name));
@@ -131,7 +131,7 @@ fn seeds_find_flaws() {
 #[test]
 fn a_failing_seed_is_shrunk_to_what_it_needs() {
     let flaw = Flaw::named("no-capacity").expect("a flaw");
-    let setup = Arc::new(Setup::with_policy(named(flaw.scenario), flaw.policy()));
+    let setup = Arc::new(flaw.setup());
     let plan = Plan { seeds: 500, threads: 2, ..Plan::default() };
     let failure = simulate(&setup, plan, &mut |_, _| {}).failure.expect("some seed fails");
     assert_eq!(failure.broken, Broken::Property(flaw.breaks));

@@ -159,11 +159,15 @@ impl RCenter {
 
     fn place(&mut self, cx: &Cx<'_>, account: AccountId, scene: u32, out: &mut Effects) -> CenterAnswer {
         if let Some(seat) = self.seats.get(&account).copied() {
+            let policy = cx.settings.policy;
             let usable = self.server(seat.link).is_some_and(|server| {
-                server.id == Some(seat.place.server)
-                    && server.ready
-                    && !server.draining
-                    && server.rooms.contains_key(&seat.place.room)
+                // Players whom a former life of RCenter sent may have filled the room meanwhile.
+                let fits = server.rooms.get(&seat.place.room).is_some_and(|room| {
+                    !policy.capacity_enforced
+                        || !policy.seats_counted
+                        || room.taken() <= u32::from(server.room_capacity)
+                });
+                server.id == Some(seat.place.server) && server.ready && !server.draining && fits
             });
             if usable {
                 out.arm(Timer::Seat(account), cx.settings.times.seat);

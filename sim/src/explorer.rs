@@ -23,5 +23,5 @@ mod table;
 
 pub use checker::{Explored, Finish, explore_model};
 pub use graph::{Classes, Graph, GraphBounds, TooLarge};
-pub use search::{Bounds, Ended, Found, Options, Outcome, Progress, search};
-pub use space::{OfModel, Space};
+pub use search::{Bounds, Ended, Enough, Found, Options, Outcome, Progress, search};
+pub use space::{Actions, OfModel, Space, States};

@@ -186,13 +186,11 @@ mod tests {
     use crate::{
         check::{Bounds, explore},
         flaws::Flaw,
-        scenario::Scenario,
     };
 
     fn counterexample() -> (Setup, Vec<Choice>) {
         let flaw = Flaw::named("admit-before-handover").expect("it exists");
-        let scenario = Scenario::named(flaw.scenario).expect("it is shipped");
-        let setup = Arc::new(Setup::with_policy(scenario, flaw.policy()));
+        let setup = Arc::new(flaw.setup());
         let bounds = Bounds { states: 200_000, ..Bounds::default() };
         let found = explore(&setup, Some(flaw.breaks), bounds, &mut |_| {});
         let choices = found.violations.first().expect("it is found").choices.clone();

@@ -111,7 +111,7 @@ fn kind(choice: &Choice) -> u64 {
 /// To which nodes it happens. A choice that names none is told by its kind alone.
 fn nodes(choice: &Choice) -> impl Iterator<Item = u16> {
     let (one, other) = match choice {
-        Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) => {
+        Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) | Choice::Fail(pick) => {
             (Some(pick.from), Some(pick.to))
         }
         Choice::Begin(node)
@@ -119,6 +119,10 @@ fn nodes(choice: &Choice) -> impl Iterator<Item = u16> {
         | Choice::Crash(node)
         | Choice::Restart(node)
         | Choice::Cut(node)
+        | Choice::HangUp(node)
+        | Choice::Pause(node)
+        | Choice::Wake(node)
+        | Choice::Jump { node, .. }
         | Choice::Link(node) => (Some(*node), None),
         _ => (None, None),
     };

@@ -25,8 +25,9 @@ where
     M::State: Clone + PartialEq,
     M::Action: Clone + PartialEq,
 {
-    let mut names: Vec<_> = checker.discoveries().into_keys().collect();
-    names.sort_unstable();
+    let properties = checker.model().properties();
+    let found = checker.discoveries();
+    let names = properties.iter().map(|it| it.name).filter(|name| found.contains_key(name)).collect();
     (checker.unique_state_count(), checker.state_count(), checker.max_depth(), names)
 }
 

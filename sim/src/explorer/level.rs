@@ -27,8 +27,9 @@ const SMALL: usize = 512;
 /// How often the caller is asked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
 
-/// States that are kept in one piece of memory.
-const PART: usize = 1 << 10;
+/// States that are kept in one piece of memory. Pieces are used again: to ask the system for fresh memory in
+/// every level costs more than to hash the states in it.
+const PART: usize = 1 << 8;
 
 /// All states seen, by fingerprint: for a search that compares them.
 pub(super) type Exact<S> = Mutex<HashMap<u64, <S as Space>::State, foldhash::fast::FixedState>>;
@@ -109,10 +110,10 @@ impl<S: Space> Default for New<S> {
 }
 
 impl<S: Space> New<S> {
-    /// Adds a state.
-    pub(super) fn push(&mut self, print: u64, state: S::State) {
+    /// Adds a state, in a spare piece of memory if there is one.
+    pub(super) fn push(&mut self, print: u64, state: S::State, spare: &mut Vec<Vec<S::State>>) {
         if self.prints.len().is_multiple_of(PART) {
-            self.parts.push(Vec::new());
+            self.parts.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(PART)));
         }
         self.parts.last_mut().expect("there is one").push(state);
         self.prints.push(print);
@@ -205,13 +206,15 @@ struct Worker<S: Space> {
     scratch: S::Scratch,
     to: Option<S::State>,
     new: New<S>,
+    /// Pieces of memory for new states.
+    spare: Vec<Vec<S::State>>,
     /// Room in the table that is left.
     granted: usize,
 }
 
 impl<S: Space> Default for Worker<S> {
     fn default() -> Self {
-        Self { scratch: S::Scratch::default(), to: None, new: New::default(), granted: 0 }
+        Self { scratch: S::Scratch::default(), to: None, new: New::default(), spare: Vec::new(), granted: 0 }
     }
 }
 
@@ -232,8 +235,9 @@ impl<S: Space> Worker<S> {
     fn run(&mut self, common: &Common<'_, S>, ground: &Ground<S>) {
         let counts = &common.counts;
         let waste = || ground.waste.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        while let Some(part) = waste() {
-            drop(part);
+        while let Some(mut part) = waste() {
+            part.clear();
+            self.spare.push(part);
         }
         let mut actions = Vec::new();
         while let Some(mut range) = ground.take() {
@@ -302,7 +306,7 @@ impl<S: Space> Worker<S> {
                 }
             });
             if let Some(state) = common.space.keep(&mut self.to) {
-                self.new.push(print, state);
+                self.new.push(print, state, &mut self.spare);
             }
         }
         Some(generated)

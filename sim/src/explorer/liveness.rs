@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{
     graph::{Classes, Edge, Graph},
     paths::walk,
-    space::Space,
+    space::{Actions, Space},
 };
 
 /// A run in which what was asked for never comes.
@@ -26,7 +26,7 @@ pub struct Lasso {
 
 impl Lasso {
     /// The actions of prefix and cycle; `None` if the space is not the one that was analysed.
-    pub fn actions<S: Space>(&self, space: &S) -> Option<(Vec<S::Action>, Vec<S::Action>)> {
+    pub fn actions<S: Space>(&self, space: &S) -> Option<(Actions<S>, Actions<S>)> {
         let whole = self.prefix.iter().chain(&self.cycle).copied().collect();
         let (_, mut actions) = walk(space, &(self.initial, whole))?;
         let cycle = actions.split_off(self.prefix.len());

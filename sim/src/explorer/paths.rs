@@ -1,6 +1,9 @@
 //! The way back: from which state and by which action each state was first reached.
 
-use super::{space::Space, table::Link};
+use super::{
+    space::{Actions, Space, States},
+    table::Link,
+};
 
 /// The links of all states in the order of the search, level by level. A state is named by its place in it.
 #[derive(Clone, Debug, Default)]
@@ -59,7 +62,7 @@ impl Paths {
 pub(super) fn walk<S: Space>(
     space: &S,
     (initial, way): &(usize, Vec<usize>),
-) -> Option<(Vec<S::State>, Vec<S::Action>)> {
+) -> Option<(States<S>, Actions<S>)> {
     let (mut scratch, mut choices) = (S::Scratch::default(), Vec::new());
     let mut states = vec![space.init().into_iter().nth(*initial)?];
     let mut actions = Vec::new();

@@ -10,7 +10,7 @@ use std::{
 use super::{
     level::{Common, Counts, Crew, Exact, Frontier, Ground, New, with_crew},
     paths::{Paths, walk},
-    space::Space,
+    space::{Actions, Space, States},
     table::{Link, Table},
 };
 use crate::memory;
@@ -108,14 +108,13 @@ pub struct Outcome<F> {
 
 impl<F> Outcome<F> {
     /// The states and actions that lead to a state of the search; `None` if the space is not the one searched.
-    pub fn path<S: Space<Finding = F>>(
-        &self,
-        space: &S,
-        state: u64,
-    ) -> Option<(Vec<S::State>, Vec<S::Action>)> {
+    pub fn path<S: Space<Finding = F>>(&self, space: &S, state: u64) -> Option<(States<S>, Actions<S>)> {
         walk(space, &self.paths.way(state))
     }
 }
+
+/// Says after a level, by its depth and what was found so far, whether to end.
+pub type Enough<'a, F> = dyn FnMut(u64, &[Found<F>]) -> ControlFlow<()> + 'a;
 
 /// Explores a space.
 ///
@@ -124,7 +123,7 @@ impl<F> Outcome<F> {
 pub fn search<S: Space>(
     space: &S,
     options: Options,
-    enough: &mut dyn FnMut(u64, &[Found<S::Finding>]) -> ControlFlow<()>,
+    enough: &mut Enough<'_, S::Finding>,
     progress: &mut dyn FnMut(Progress),
 ) -> Outcome<S::Finding> {
     let bounds = options.bounds;
@@ -219,7 +218,7 @@ impl<S: Space> Search<'_, S> {
                 exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state.clone());
             }
             space.findings(&state, &mut |finding| new.found.push((finding, print)));
-            new.push(print, state);
+            new.push(print, state, &mut Vec::new());
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
         drop(ground);

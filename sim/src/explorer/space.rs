@@ -48,6 +48,11 @@ pub trait Space: Sync {
     fn same(&self, one: &Self::State, other: &Self::State) -> bool;
 }
 
+/// States of a space.
+pub type States<S> = Vec<<S as Space>::State>;
+/// Actions of a space.
+pub type Actions<S> = Vec<<S as Space>::Action>;
+
 /// A stateright model as a space. What is found are its properties, by their index: an `always` that does not
 /// hold, a `sometimes` that does.
 pub struct OfModel<M: Model> {

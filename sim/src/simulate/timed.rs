@@ -284,6 +284,7 @@ impl Driver<'_> {
                     | Choice::Duplicate(_)
                     | Choice::Fire { .. }
                     | Choice::Restart(_)
+                    | Choice::Wake(_)
                     | Choice::Link(_)
             )
         });
@@ -297,7 +298,7 @@ impl Driver<'_> {
     fn recover(&mut self) {
         let mut choices = Vec::new();
         self.world.choices(self.setup, &mut choices);
-        choices.retain(|choice| matches!(choice, Choice::Restart(_) | Choice::Link(_)));
+        choices.retain(|choice| matches!(choice, Choice::Restart(_) | Choice::Wake(_) | Choice::Link(_)));
         for choice in choices {
             if self.now >= micros(FAULTS) || self.prng.below(2) == 0 {
                 self.make(choice);

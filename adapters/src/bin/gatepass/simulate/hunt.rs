@@ -5,8 +5,6 @@ use std::{process::ExitCode, sync::Arc, time::Instant};
 use gatepass_sim::{
     flaws::{FLAWS, Flaw},
     report::{Found, HuntReport, Hunted, grouped},
-    scenario::Scenario,
-    setup::Setup,
     simulate::{Plan, simulate},
 };
 
@@ -41,9 +39,7 @@ pub(super) fn run(args: &Args) -> ExitCode {
 }
 
 fn hunted(args: &Args, flaw: &Flaw, plan: Plan) -> Result<Hunted, String> {
-    let scenario = Scenario::named(flaw.scenario)
-        .ok_or_else(|| format!("flaw {} names no scenario: {}", flaw.name, flaw.scenario))?;
-    let setup = Arc::new(Setup::with_policy(scenario, flaw.policy()));
+    let setup = Arc::new(flaw.setup());
     let plan = Plan { wanted: Some(flaw.breaks), ..plan };
     let mut line = Line::new(flaw.name);
     let summary = simulate(&setup, plan, &mut |runs, _| {
