@@ -17,6 +17,14 @@ pub struct Policy {
     pub udp_bind: UdpBind,
     /// Passwords are compared.
     pub password_checked: bool,
+    /// What was signed too long ago is refused.
+    pub signature_window_checked: bool,
+    /// What says that it was signed later than now is refused.
+    pub signature_future_refused: bool,
+    /// What was signed is accepted once.
+    pub signature_remembered: bool,
+    /// What was accepted is remembered until it is too old.
+    pub signature_memory_outlasts_window: bool,
     /// A new login ends the account's older session.
     pub one_session: bool,
     /// A token is issued only on a session that is current at that very moment.
@@ -145,6 +153,10 @@ impl Policy {
         resume: Resume::SameAddress,
         udp_bind: UdpBind::Off,
         password_checked: true,
+        signature_window_checked: true,
+        signature_future_refused: true,
+        signature_remembered: true,
+        signature_memory_outlasts_window: true,
         one_session: true,
         session_checked_at_issue: true,
         token_reissued: true,

@@ -47,7 +47,7 @@ pub(crate) fn action(setup: &Setup, choice: Choice) -> String {
             format!("{} → {}", name(it.from), name(it.to))
         }
         // These say themselves who does what.
-        Choice::LoseCache | Choice::Attack(_) => return choice.to_string(),
+        Choice::LoseCache | Choice::Attack(_) | Choice::Age(_) => return choice.to_string(),
     };
     format!("{choice} ({about})")
 }

@@ -10,10 +10,10 @@ use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
     client::{Cheat, Client, Script},
-    ids::{Addr, ConnId, Generation, ServerId},
+    ids::{Addr, ConnId, Generation, Payload, ServerId},
     limits::Capacity,
     login::LoginServer,
-    message::{Ask, Credentials, Message, ToCenter},
+    message::{Age, Ask, Credentials, Message, ToCenter},
     policy::Policy,
     properties::{Goal, Properties, Property},
     rcenter::RCenter,
@@ -333,7 +333,11 @@ impl Setup {
         let player = &self.scenario.players[n];
         let password = if player.wrong_password { password("a guess") } else { password(&player.account) };
         let name = name(&player.account);
-        let credentials = if player.register {
+        let credentials = if player.signed {
+            let age = if player.clock_ahead { Age::Future } else { Age::Fresh };
+            // He signs anew for every login.
+            Credentials::Signed { name, payload: Payload::default(), age }
+        } else if player.register {
             Credentials::Register { name, password }
         } else {
             Credentials::Password { name, password }

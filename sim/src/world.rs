@@ -1,6 +1,7 @@
 //! The world: nodes, network, budgets and ledger, with what may happen next and what comes of it. The one
 //! place in the simulator where effects get a meaning.
 
+mod age;
 mod attack;
 mod effects;
 mod faults;
@@ -12,10 +13,10 @@ use std::{collections::VecDeque, time::Duration};
 use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
-    ids::{AccountId, ConnId, Generation, ServerId},
+    ids::{AccountId, ConnId, Generation, Payload, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Asker, Message, Question, ToCenter, ToServer},
+    message::{Age, Asker, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
@@ -51,6 +52,8 @@ pub struct World {
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
     attacker: Shared<Attacker>,
+    /// Signed payloads that somebody has sent, in order, and how old they are on the clock of their verifier.
+    windows: Shared<Vec<(Payload, Age)>>,
     broken: Option<Broken>,
 }
 
@@ -62,6 +65,7 @@ impl Clone for World {
             ledger: self.ledger.clone(),
             lost_leases: self.lost_leases.clone(),
             attacker: self.attacker.clone(),
+            windows: self.windows.clone(),
             waiting: self.waiting.clone(),
             ..*self
         }
@@ -69,12 +73,14 @@ impl Clone for World {
 
     /// Leaves alone what is the same already: a checker does this for every step.
     fn clone_from(&mut self, source: &Self) {
-        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, broken } = self;
+        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, windows, broken } =
+            self;
         hosts.clone_from(&source.hosts);
         net.clone_from(&source.net);
         ledger.clone_from(&source.ledger);
         lost_leases.clone_from(&source.lost_leases);
         attacker.clone_from(&source.attacker);
+        windows.clone_from(&source.windows);
         waiting.clone_from(&source.waiting);
         (*faults, *fires) = (source.faults, source.fires);
         (*past, *broken) = (source.past, source.broken);
@@ -183,6 +189,7 @@ impl World {
             past: Past::default(),
             lost_leases: ArrayVec::new(),
             attacker: Shared::new(setup.attacker()),
+            windows: Shared::new(Vec::new()),
             broken: None,
         };
         for node in setup.players()..setup.nodes() {
@@ -287,6 +294,7 @@ impl World {
             }
         }
         self.fault_choices(setup, choices);
+        self.age_choices(choices);
     }
 
     fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
@@ -354,6 +362,10 @@ impl World {
             }
             Timer::Grace if ordered => {
                 self.lost_leases.iter().all(|(server, number)| self.has_ended(setup, *server, *number))
+            }
+            // What was used is forgotten only when nobody can use it again.
+            Timer::PayloadEnd(payload) if setup.settings.policy.signature_memory_outlasts_window => {
+                self.is_over(setup, *payload)
             }
             _ => true,
         }
@@ -483,6 +495,7 @@ impl World {
                 self.faults.clock_jump > 0 && self.jump(setup, usize::from(node), kind, nth, scratch)
             }
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
+            Choice::Age(nth) => self.grow_older(setup, nth, scratch),
         }
     }
 }

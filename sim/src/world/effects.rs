@@ -55,6 +55,7 @@ impl World {
         msg: Message,
         scratch: &mut Scratch,
     ) {
+        self.signed(&msg);
         if let Message::Reply(reply) = &msg {
             let judgement = self.ledger.edit().replied(conn, reply);
             self.judge(setup, scratch, judgement, false);
@@ -236,6 +237,7 @@ const fn matters(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::CredentialChecked { genuine: true, .. }
+            | Fact::SignatureAccepted { .. }
             | Fact::SessionOpened { .. }
             | Fact::SessionEnded { .. }
             | Fact::TokenIssued { .. }

@@ -30,7 +30,8 @@ impl World {
         }
     }
 
-    pub(super) fn step(&mut self, setup: &Setup, node: usize, event: Event, scratch: &mut Scratch) {
+    pub(super) fn step(&mut self, setup: &Setup, node: usize, mut event: Event, scratch: &mut Scratch) {
+        self.seen_now(&mut event);
         let mut effects = std::mem::take(&mut scratch.effects);
         let unverified = match (&self.hosts[node].get().role, &event) {
             (HostRole::Room(room), Event::Received { conn, msg: Message::ToRoom(msg) })
