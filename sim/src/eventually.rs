@@ -111,7 +111,6 @@ pub const fn ends_a_wait(kind: TimerKind) -> bool {
         TimerKind::Reply
             | TimerKind::Request
             | TimerKind::Unverified
-            | TimerKind::LinkUnverified
             | TimerKind::Seat
             | TimerKind::ServerLease
             | TimerKind::Grace
