@@ -406,7 +406,7 @@ pub const END_FLAWS: &[EndFlaw] = &[
     EndFlaw {
         name: "endless-waits",
         about: "a connection may wait for its verification for ever",
-        breaks: Eventually::EveryPlayerIsAnswered,
+        breaks: Eventually::NoHandoverWaits,
         seen_in: &["cloudwu/skynet#259"],
         apply: |policy| policy.waits_bounded = false,
     },
