@@ -57,8 +57,9 @@ fn every_target_has_a_program_and_a_corpus() {
 
 #[test]
 fn a_corpus_is_small() {
-    let sizes = TARGETS.iter().flat_map(|(target, _)| inputs(target)).map(|path| {
-        fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).len()
-    });
+    let sizes = TARGETS
+        .iter()
+        .flat_map(|(target, _)| inputs(target))
+        .map(|path| fs::metadata(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display())).len());
     assert!(sizes.sum::<u64>() < 300_000, "a repository is no place for all that a fuzzer finds");
 }

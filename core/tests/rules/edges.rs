@@ -5,6 +5,7 @@ use gatepass_core::{
     accounts::{Accounts, is_guest_name},
     cache::Cache,
     client::Cheat,
+    ids::Ordinal,
     limits::Times,
     message::{AccountsAsk, Place},
     policy::UdpBind,
@@ -448,4 +449,192 @@ fn an_empty_buffer_of_effects_says_so() {
     out.disarm(Timer::Grace);
     assert!(!out.is_empty());
     assert_eq!((out.as_slice().len(), out.room()), (1, room - 1));
+}
+
+#[test]
+fn rcenter_opens_a_connection_once() {
+    let mut it = Sut::new(RCenter::new());
+    it.register(1, 1);
+    let _ = it.tells(1, READY);
+    assert!(it.place(1).is_some());
+    assert!(it.ignores(Event::Opened { conn: ConnId(1), addr: A }));
+    assert!(it.place(1).is_some(), "the server is still behind it");
+}
+
+/// What a RoomServer says to RCenter.
+fn to_center(it: &Sut<RoomServer>) -> Vec<ToCenter> {
+    let told = |effect: &Effect| match effect {
+        Effect::ToCenter(Message::ToCenter(msg)) => Some(msg.clone()),
+        _ => None,
+    };
+    it.did.iter().filter_map(told).collect()
+}
+
+fn owned(seq: u64) -> Answer {
+    let (account, seq, room) = (ANN, ordinal(seq), RoomId(1));
+    Answer::Cache(CacheAnswer::Owned { account, seq, room, owner: ServerId(2), version: ordinal(50) })
+}
+
+fn from_center(msg: ToServer) -> Event {
+    Event::FromCenter(Message::ToServer(msg))
+}
+
+#[test]
+fn a_room_server_registers_once_for_each_link_and_only_with_a_lease() {
+    let registers =
+        |it: &Sut<RoomServer>| to_center(it).iter().any(|msg| matches!(msg, ToCenter::Register { .. }));
+    let mut it = Sut::new(RoomServer::new(ServerId(1), endpoint()));
+    let _ = it.step(Event::Command(Command::Start));
+    let _ = it.step(Event::Linked);
+    assert!(!registers(&it), "without a lease nobody must be sent here");
+    let _ = it.answer(Answer::Cache(CacheAnswer::Renewed { generation: Generation(1) }));
+    assert!(registers(&it));
+    let _ = it.step(Event::Fired(Timer::Renew));
+    let _ = it.answer(Answer::Cache(CacheAnswer::Renewed { generation: Generation(1) }));
+    assert!(!registers(&it), "it has registered over this link");
+    let _ = it.step(Event::Unlinked);
+    let _ = it.step(Event::Linked);
+    assert!(registers(&it));
+}
+
+#[test]
+fn a_kick_ends_logins_that_wait_or_are_looked_up_if_they_are_older() {
+    for (below, ends) in [(2, false), (3, true)] {
+        let mut it = room();
+        it.login(10, A, 2);
+        let _ = it.grant(1, 2, 102);
+        let _ = it.step(kick(below));
+        assert_eq!(it.did(|e| *e == Effect::Close(ConnId(10))), ends, "looked up, below {below}");
+        let mut it = room();
+        it.login(10, A, 2);
+        let _ = it.answer(owned(2));
+        let _ = it.step(kick(below));
+        assert_eq!(it.did(|e| *e == Effect::Close(ConnId(10))), ends, "waiting, below {below}");
+    }
+    let mut it = room();
+    it.enter(10, A, 7, 1);
+    it.login(11, B, 2);
+    let _ = it.grant(8, 2, 102);
+    let _ = it.step(kick(99));
+    assert!(!it.did(|e| matches!(e, Effect::Close(_))), "others have nothing to do with it");
+}
+
+#[test]
+fn who_waits_for_an_owner_is_told_by_what_concerns_him() {
+    let asks = |it: &Sut<RoomServer>| {
+        it.did(|e| matches!(e, Effect::Ask { ask: Ask::Cache(CacheAsk::Redeem { .. }), .. }))
+    };
+    let mut it = room();
+    it.login(10, A, 2);
+    let _ = it.answer(owned(2));
+    let kicks = |it: &Sut<RoomServer>| to_center(it).iter().any(|msg| matches!(msg, ToCenter::Kick(_)));
+    assert!(kicks(&it) && it.role.waiting() == 1);
+    assert!(it.ignores(from_center(ToServer::Kicked(AccountId(9)))));
+    let _ = it.step(from_center(ToServer::Kicked(ANN)));
+    assert!(asks(&it) && it.live().is_empty(), "a confirmation is a hint to ask");
+    let _ = it.answer(owned(2));
+    assert!(!kicks(&it), "the same owner was asked already");
+    let _ = it.step(Event::Fired(Timer::Retry(ConnId(10))));
+    assert!(kicks(&it) && asks(&it), "but is again when it is time to");
+    assert!(it.ignores(from_center(ToServer::Kept { account: ANN, below: ordinal(3) })), "another login");
+    let _ = it.step(from_center(ToServer::Kept { account: ANN, below: ordinal(2) }));
+    assert_eq!(it.refused(), Some(Refusal::Conflict));
+}
+
+#[test]
+fn a_token_that_is_gone_while_its_login_waited_was_replaced() {
+    let unknown = || Answer::Cache(CacheAnswer::Refused(Refusal::TokenUnknown));
+    let mut it = room();
+    it.login(10, A, 2);
+    let _ = it.answer(unknown());
+    assert_eq!(it.refused(), Some(Refusal::TokenUnknown));
+    it.login(11, A, 3);
+    let _ = it.answer(owned(3));
+    let _ = it.step(Event::Fired(Timer::Retry(ConnId(11))));
+    let _ = it.answer(unknown());
+    assert_eq!(it.refused(), Some(Refusal::Replaced));
+    it.login(12, A, 4);
+    let _ = it.answer(owned(4));
+    let _ = it.step(Event::Fired(Timer::Retry(ConnId(12))));
+    let _ = it.answer(Answer::Cache(CacheAnswer::Refused(Refusal::TokenExpired)));
+    assert_eq!(it.refused(), Some(Refusal::TokenExpired));
+}
+
+#[test]
+fn renewals_follow_each_other_and_a_lost_cache_is_told_what_is_held() {
+    let renewed = |generation| Answer::Cache(CacheAnswer::Renewed { generation: Generation(generation) });
+    let arms = |it: &Sut<RoomServer>, timer, after: Duration| it.did(|e| *e == Effect::Arm { timer, after });
+    let times = Times::default();
+    let mut it = Sut::new(RoomServer::new(ServerId(1), endpoint()));
+    let _ = it.step(Event::Command(Command::Start));
+    assert!(arms(&it, Timer::Renew, times.retry), "without a lease it asks soon again");
+    assert!(arms(&it, Timer::LeaseEnd(1), times.lease - times.lease_margin));
+    let _ = it.answer(renewed(1));
+    let _ = it.step(Event::Linked);
+    let _ = it.step(from_center(ToServer::Registered(Default::default())));
+    it.enter(10, A, 1, 1);
+    let _ = it.step(Event::Fired(Timer::Renew));
+    assert!(
+        arms(&it, Timer::Renew, times.renew)
+            && arms(&it, Timer::LeaseEnd(2), times.lease - times.lease_margin)
+    );
+    // The cache lives in a new generation: what is held is asserted before the new lease counts.
+    let _ = it.answer(renewed(2));
+    let held = |e: &Effect| matches!(e, Effect::Ask { ask: Ask::Cache(CacheAsk::Reassert { held, .. }), .. } if **held == [(ANN, ordinal(1))]);
+    assert!(it.did(held));
+    let mut failed = Sut::new(it.role.clone());
+    assert_eq!(failed.step(Event::Fired(Timer::LeaseEnd(2))), Step::Advanced, "not asserted in time");
+    assert!(failed.live().is_empty());
+    let version = Ordinal { generation: Generation(2), count: 1 };
+    let _ = it.answer(Answer::Cache(CacheAnswer::Reasserted([(ANN, Some(version))].into())));
+    assert!(it.did(|e| *e == Effect::Disarm(Timer::LeaseEnd(1))), "the new lease counts");
+    assert_eq!(it.live(), [10]);
+    let _ = it.step(Event::Fired(Timer::LeaseEnd(2)));
+    assert!(it.live().is_empty() && to_center(&it) == [ToCenter::Fenced]);
+}
+
+#[test]
+fn a_renewal_that_would_come_too_late_does_not_count() {
+    let mut it = room();
+    it.enter(10, A, 1, 1);
+    let _ = it.step(Event::Fired(Timer::Renew));
+    assert_eq!(it.step(Event::Fired(Timer::LeaseEnd(2))), Step::Advanced);
+    assert!(matches!(
+        it.answer(Answer::Cache(CacheAnswer::Renewed { generation: Generation(1) })),
+        Step::Ignored(_)
+    ));
+    assert_eq!(it.live(), [10], "the older lease lasts");
+    let _ = it.step(Event::Fired(Timer::LeaseEnd(1)));
+    assert!(it.live().is_empty());
+}
+
+#[test]
+fn a_registration_needs_a_name_and_a_password_and_finds_the_account_again() {
+    let ask = |it: &mut Sut<Accounts>, credentials: Credentials| {
+        let guest_password = Password::new("a password").unwrap();
+        let ask = Ask::Accounts(AccountsAsk::Verify { credentials, guest_password });
+        let call = CallId { conn: ConnId(1), number: 1 };
+        let _ = it.step(Event::Asked(Question { from: Asker(0), call, ask }));
+        it.did.iter().find_map(|effect| match effect {
+            Effect::Answer { answer: Answer::Accounts(answer), .. } => Some(answer.clone()),
+            _ => None,
+        })
+    };
+    let name = |text: &str| bounded(text).unwrap();
+    let password = |text: &str| Password::new(text).unwrap();
+    let mut it = Sut::new(Accounts::new());
+    let register = |n: &str, p: Password| Credentials::Register { name: name(n), password: p };
+    let refused = |answer: Option<AccountsAnswer>| matches!(answer, Some(AccountsAnswer::Refused(_)));
+    assert!(refused(ask(&mut it, register("", password("a password")))));
+    assert!(refused(ask(&mut it, register("ann", Password::empty()))));
+    assert!(!refused(ask(&mut it, register("ann", password("one")))));
+    assert!(!refused(ask(&mut it, register("bob", password("two")))));
+    let login = |n: &str, p: &str| Credentials::Password { name: name(n), password: password(p) };
+    let who = |answer| match answer {
+        Some(AccountsAnswer::Verified { name, .. }) => Some(name),
+        _ => None,
+    };
+    assert_eq!(who(ask(&mut it, login("bob", "two"))), Some(name("bob")));
+    assert_eq!(who(ask(&mut it, login("bob", "one"))), None);
+    assert_eq!(who(ask(&mut it, login("cid", "one"))), None);
 }
