@@ -27,6 +27,6 @@ pub(super) fn replay(bytes: &[u8]) {
 pub(super) fn vectors(bytes: &[u8]) {
     let text = String::from_utf8_lossy(bytes);
     if let Ok(report) = gatepass_adapters::vectors::run(&text) {
-        assert_eq!(report.is_clean(), report.failed.is_empty());
+        assert!(!report.is_clean() || report.failed.is_empty() && report.passed > 0);
     }
 }
