@@ -19,7 +19,7 @@ use gatepass_core::{
     role::{Event, Outage},
     wire::frame::{FRAME_MAX, Frame},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Notify,
@@ -353,6 +353,21 @@ impl Answering<'_> {
 /// The link and the role behind an asker of another process.
 pub(crate) const fn split_asker(asker: u64) -> (u64, u8) {
     (asker / ROLES, (asker % ROLES) as u8)
+}
+
+/// Reads a frame as either end of a link does, and writes what was read.
+pub(crate) fn rewrite(frame: &Frame<'_>, out: &mut Vec<u8>) {
+    fn again<M: Serialize + DeserializeOwned>(frame: &Frame<'_>, out: &mut Vec<u8>) {
+        if let Some(msg) = decode_own::<M>(frame.body) {
+            encode_own(frame.cmd, &msg, out);
+        }
+    }
+    match frame.cmd {
+        HELLO => again::<Hello>(frame, out),
+        ASK => again::<Asked>(frame, out),
+        ANSWER => again::<Answered>(frame, out),
+        _ => {}
+    }
 }
 
 /// Queues an answer to another process.

@@ -346,7 +346,8 @@ impl RCenter {
 impl Role for RCenter {
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match event {
-            Event::Opened { conn, .. } => {
+            // A connection opens once: a second time would forget the server behind it, but not its seats.
+            Event::Opened { conn, .. } if !self.links.contains_key(&conn) => {
                 if self.links.len() >= SERVERS_MAX {
                     out.push(Effect::Close(conn));
                 } else {

@@ -1,6 +1,9 @@
 //! The rules of the RoomServer, RCenter, LoginServer and client, one at a time. The cache has its model in the tests
 //! of the whole.
 
+#[path = "rules/edges.rs"]
+mod edges;
+
 use std::collections::VecDeque;
 
 use gatepass_core::{
@@ -16,6 +19,7 @@ use gatepass_core::{
         Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer, ToRoom,
         ToServer,
     },
+    policy::Policy,
     rcenter::RCenter,
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Entropy, Event, Role, Settings, Step, Timer},
@@ -31,9 +35,10 @@ impl Entropy for Numbers {
     }
 }
 
-/// A role under the strict policy, two players per room, and what its last event caused.
+/// A role under the strict policy unless said otherwise, two players per room, and what its last event caused.
 struct Sut<R> {
     role: R,
+    policy: Policy,
     entropy: Numbers,
     did: Vec<Effect>,
     asked: VecDeque<(CallId, Ask)>,
@@ -41,11 +46,12 @@ struct Sut<R> {
 
 impl<R: Role> Sut<R> {
     fn new(role: R) -> Self {
-        Self { role, entropy: Numbers(0), did: Vec::new(), asked: VecDeque::new() }
+        Self { role, policy: Policy::STRICT, entropy: Numbers(0), did: Vec::new(), asked: VecDeque::new() }
     }
 
     fn step(&mut self, event: Event) -> Step {
         let settings = Settings {
+            policy: self.policy,
             capacity: Capacity { room: 2, server: 3, ..Capacity::default() },
             ..Settings::default()
         };
