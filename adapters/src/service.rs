@@ -194,14 +194,14 @@ impl Client {
     pub(crate) async fn run(self: Arc<Self>, key: SharedKey, shell: Arc<Shell>) {
         let mut again = Again::default();
         while !self.lock().closed {
-            if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&self.address)).await {
+            if let Ok(Ok(mut stream)) = timeout(CONNECT, TcpStream::connect(&self.address)).await {
                 peer::tune_link(&stream);
                 let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
                 let hello = Hello { key: key.expose().to_owned() };
                 peer.queue(|bytes| encode_own(HELLO, &hello, bytes));
                 let mut session = Asking { client: &self, peer: &peer, shell: &shell };
                 let since = Instant::now();
-                peer::run(&stream, &peer, &mut session).await;
+                peer::run(&mut stream, &peer, &mut session).await;
                 self.down(&shell);
                 again.lasted(since.elapsed());
             }
@@ -282,7 +282,7 @@ pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, shell: Arc<She
     }
 }
 
-async fn asker(stream: TcpStream, _pass: Pass, link: u64, shell: Arc<Shell>, key: SharedKey) {
+async fn asker(mut stream: TcpStream, _pass: Pass, link: u64, shell: Arc<Shell>, key: SharedKey) {
     let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
     let mut session = Answering { peer: &peer, shell: &shell, link, key };
     let strangers = async {
@@ -292,7 +292,7 @@ async fn asker(stream: TcpStream, _pass: Pass, link: u64, shell: Arc<Shell>, key
         }
     };
     tokio::select! {
-        _ = peer::run(&stream, &peer, &mut session) => {}
+        _ = peer::run(&mut stream, &peer, &mut session) => {}
         () = strangers => {}
     }
     shell.asker(link, None);
