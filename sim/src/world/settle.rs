@@ -16,8 +16,8 @@ impl World {
         while (local || late) && self.broken.is_none() && at < self.net.get().packets.len() {
             let pick = self.net.get().pick(at, last);
             let arrived = pick.nth == 0
-                && (local && self.arrives_locally(setup, pick, scratch)
-                    || late && self.is_late(setup, at) && self.apply(setup, Choice::Deliver(pick), scratch));
+                && (local && self.is_local(setup, at, pick, scratch) || late && self.is_late(setup, at))
+                && self.apply(setup, Choice::Deliver(pick), scratch);
             if arrived {
                 chosen(Choice::Deliver(pick));
                 // What was behind it has come forward; nothing else has.
@@ -35,48 +35,37 @@ impl World {
         drop == 0 && duplicate == 0 && reorder == 0 && hang_up == 0
     }
 
-    /// Lets a message to a player arrive, if that changes nothing but him.
+    /// Whether a message to a player, and the end of its connection if that comes with it, changes nothing but him:
+    /// he says nothing, and closes nothing that is open.
     ///
     /// Then it does so whenever it arrives: no timer of his can run out before, what comes on other connections he
     /// does not hear, and a connection that is closed stays closed.
-    fn arrives_locally(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
+    fn is_local(&self, setup: &Setup, at: usize, pick: Pick, scratch: &mut Scratch) -> bool {
         let player = usize::from(pick.to);
         let may_fire = |timer: &Timer| self.fires[TimerKind::of(timer) as usize] > 0;
         if player >= setup.players() || self.hosts[player].get().timers.iter().any(may_fire) {
             return false;
         }
-        let mut after = self.clone();
-        if !after.apply(setup, Choice::Deliver(pick), scratch) || !self.differs_only_at(player, pick, &after)
-        {
-            return false;
+        let net = self.net.get();
+        let closed = |packet: &Packet| matches!(packet.body, Body::Closed(_));
+        let end = net.find(Pick { nth: 1, ..pick }).filter(|next| {
+            setup.reductions.has(Reduction::CloseWithLast) && closed(net.packets[*next].get())
+        });
+        let mut tried = self.clone();
+        let mut effects = std::mem::take(&mut scratch.effects);
+        for packet in [Some(at), end].into_iter().flatten() {
+            let event = net.packets[packet].get().body.clone().event();
+            tried.take(setup, player, event, &mut effects, scratch);
         }
-        *self = after;
-        true
-    }
-
-    /// Whether nothing else has changed: what was first on the lane has arrived, and nothing was sent.
-    fn differs_only_at(&self, player: usize, pick: Pick, after: &Self) -> bool {
-        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, broken } = after;
-        let others =
-            |(node, (one, other)): (usize, (&Shared<Host>, &Shared<Host>))| node == player || one == other;
-        let same = *faults == self.faults
-            && *fires == self.fires
-            && *past == self.past
-            && *broken == self.broken
-            && *lost_leases == self.lost_leases
-            && *waiting == self.waiting
-            && *attacker == self.attacker
-            && *ledger == self.ledger
-            && hosts.iter().zip(&self.hosts).enumerate().all(others);
-        if !same {
-            return false;
-        }
-        let mut rest = self.net.get().clone();
-        while rest.packets.len() > net.get().packets.len() {
-            let Some(first) = rest.find(pick) else { return false };
-            rest.packets.remove(first);
-        }
-        rest == *net.get()
+        let own = |effect: Effect| match effect {
+            Effect::Arm { .. } | Effect::Disarm(_) => true,
+            Effect::Close(conn) => net.room_of(conn).is_none(),
+            _ => false,
+        };
+        let local = effects.drain().all(own);
+        effects.drain();
+        scratch.effects = effects;
+        local
     }
 
     /// Whether this is an answer that nobody waits for, and nobody will: its asker's life is over, or the question
