@@ -135,14 +135,14 @@ fn in_the_full_world(subject: &Subject, reduced: &Setup, violation: &Violation) 
 
 #[test]
 fn reductions_change_no_verdict_of_small_worlds() {
-    let [exhausted, violated] = compare(4_000);
-    assert!(exhausted >= 2 && violated >= 12, "{exhausted} and {violated} were compared");
+    let [exhausted, violated] = compare(1_500);
+    assert!(exhausted >= 1 && violated >= 20, "{exhausted} and {violated} were compared");
 }
 
 /// The same for larger ones; for release builds, and part of CI.
 #[test]
 #[ignore = "takes minutes in a debug build"]
 fn reductions_change_no_verdict_of_larger_worlds() {
-    let [exhausted, violated] = compare(300_000);
-    assert!(exhausted >= 15 && violated >= 30, "{exhausted} and {violated} were compared");
+    let [exhausted, violated] = compare(30_000);
+    assert!(exhausted >= 3 && violated >= 30, "{exhausted} and {violated} were compared");
 }
