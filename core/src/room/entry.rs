@@ -176,7 +176,7 @@ impl RoomServer {
     ) -> Step {
         let any_call = !cx.settings.policy.calls_matched && call.number != 0;
         let asks = self.conns.get(&call.conn).is_some_and(|state| state.asking);
-        if !self.waits_for(call) && !(asks && any_call) {
+        if !(self.waits_for(call) || asks && any_call) {
             return self.late(call, answer, out);
         }
         let conn = call.conn;

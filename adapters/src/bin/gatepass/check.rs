@@ -112,8 +112,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     if args.matrix {
         return matrix::matrix(args).unwrap_or_else(usage);
     }
-    let pick = Pick { reductions: args.reductions(), ..args.pick.clone() };
-    play(&pick, |picked| {
+    play(&args.pick.reduced_by(args.reductions()), |picked| {
         if let Some([a, b]) = args.compare.as_deref() {
             return compare::compare(args, &picked, a, b);
         }

@@ -35,8 +35,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> ExitCode {
     // Whoever looks wants to see everything arrive.
     let reductions = Reductions::ALL.without(Reduction::LocalAtOnce).without(Reduction::LateAnswers);
-    let pick = Pick { reductions, ..args.pick.clone() };
-    play(&pick, |picked| {
+    play(&args.pick.reduced_by(reductions), |picked| {
         let setup = picked.setups.into_iter().next().ok_or("there is no scenario to explore")?;
         let about = format!("{}: {}", setup.scenario.name, setup.scenario.about);
         let ready =

@@ -37,7 +37,7 @@ pub(crate) struct Pick {
     list_flaws: bool,
     /// What explorations leave out.
     #[arg(skip)]
-    pub(crate) reductions: Reductions,
+    reductions: Reductions,
 }
 
 /// What was chosen.
@@ -49,6 +49,11 @@ pub(crate) struct Picked {
 }
 
 impl Pick {
+    /// The same, explored with these reductions.
+    pub(crate) fn reduced_by(&self, reductions: Reductions) -> Self {
+        Self { reductions, ..self.clone() }
+    }
+
     /// The list that was asked for instead of playing.
     pub(crate) fn list(&self) -> Option<String> {
         if self.list_scenarios {
