@@ -22,6 +22,7 @@ use crate::{
         search,
     },
     host::HostRole,
+    reductions::Reduction,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
     shared::fingerprint,
@@ -44,6 +45,42 @@ impl Worlds {
     pub const fn new(setup: Arc<Setup>) -> Self {
         Self { setup }
     }
+
+    /// Makes a choice, and whatever is not worth one.
+    fn follow(&self, world: &mut World, choice: Choice, scratch: &mut Scratch) -> bool {
+        let possible = world.apply(&self.setup, choice, scratch);
+        if possible {
+            world.settle(&self.setup, scratch, &mut |_| {});
+        }
+        possible
+    }
+
+    /// The choices of a way with those between them that were not worth one, as far as what breaks needs them.
+    fn in_full(&self, way: &[Choice], broken: Broken) -> Vec<Choice> {
+        let (mut world, mut scratch) = (World::new(&self.setup), Scratch::default());
+        let (mut all, mut between) = (Vec::new(), Vec::new());
+        for &choice in way {
+            world.apply(&self.setup, choice, &mut scratch);
+            all.push(choice);
+            world.settle(&self.setup, &mut scratch, &mut |arrival| {
+                between.push(all.len());
+                all.push(arrival);
+            });
+        }
+        for at in between.into_iter().rev() {
+            let arrival = all.remove(at);
+            if !leads_to(&self.setup, &all, broken) {
+                all.insert(at, arrival);
+            }
+        }
+        all
+    }
+}
+
+/// Whether these choices, all of them possible, break this in the end.
+fn leads_to(setup: &Setup, choices: &[Choice], broken: Broken) -> bool {
+    let (mut world, mut scratch) = (World::new(setup), Scratch::default());
+    choices.iter().all(|choice| world.apply(setup, *choice, &mut scratch)) && world.broken() == Some(broken)
 }
 
 thread_local! {
@@ -64,7 +101,7 @@ impl Model for Worlds {
 
     fn next_state(&self, world: &World, choice: Choice) -> Option<World> {
         let mut next = world.clone();
-        SCRATCH.with_borrow_mut(|scratch| next.apply(&self.setup, choice, scratch)).then_some(next)
+        SCRATCH.with_borrow_mut(|scratch| self.follow(&mut next, choice, scratch)).then_some(next)
     }
 
     fn format_action(&self, choice: &Choice) -> String {
@@ -118,7 +155,7 @@ impl Space for Worlds {
             }
             None => to.insert(from.clone()),
         };
-        next.apply(&self.setup, *choice, &mut memory.0)
+        self.follow(next, *choice, &mut memory.0)
     }
 
     /// The next step starts from a world that differs in few parts.
@@ -177,7 +214,8 @@ pub struct Violation {
     pub broken: Broken,
     /// The choices that lead there.
     pub choices: Vec<Choice>,
-    /// No shorter way exists.
+    /// No shorter way exists. Otherwise one may, by as many choices as the way has arrivals that a reduction
+    /// does not count.
     pub shortest: bool,
 }
 
@@ -261,11 +299,13 @@ pub fn explore(
         };
         if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let options = Options { bounds, exact: false };
+    let options = Options { bounds, exact: !setup.reductions.has(Reduction::Fingerprints) };
     let outcome = search(&worlds, options, &mut enough, progress);
     let violation = |it: &Found<Broken>| {
-        let (_, choices) = outcome.path(&worlds, it.state)?;
-        Some(Violation { broken: it.finding, choices, shortest: true })
+        let (_, way) = outcome.path(&worlds, it.state)?;
+        let choices = worlds.in_full(&way, it.finding);
+        let shortest = choices.len() == way.len();
+        Some(Violation { broken: it.finding, choices, shortest })
     };
     let mut violations: Vec<Violation> = outcome.found.iter().filter_map(violation).collect();
     // What was asked for first, then in the order of the properties.

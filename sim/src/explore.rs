@@ -17,7 +17,8 @@ use crate::{
     world::{Scratch, World},
 };
 
-/// Serves the explorer until the process ends. `ready` is called when nothing stands in the way.
+/// Serves the explorer until the process ends. What [`World::settle`] does is not shown: a setup to be looked at
+/// leaves those reductions out. `ready` is called when nothing stands in the way.
 ///
 /// # Errors
 /// If the address cannot be listened on.

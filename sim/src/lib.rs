@@ -22,6 +22,7 @@ pub mod misread;
 pub mod names;
 pub mod net;
 pub mod prng;
+pub mod reductions;
 pub mod replay;
 pub mod report;
 pub mod scenario;

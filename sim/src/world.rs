@@ -6,6 +6,7 @@ mod attack;
 mod effects;
 mod faults;
 mod happen;
+mod settle;
 mod step;
 
 use std::{collections::VecDeque, time::Duration};
@@ -16,7 +17,7 @@ use gatepass_core::{
     ids::{AccountId, ConnId, Generation, Payload, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Age, Asker, Message, Question, ToCenter, ToServer},
+    message::{Age, Answer, Asker, CacheAnswer, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
@@ -31,6 +32,7 @@ use crate::{
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
     net::{Body, Net, Nodes, Packet, Pick},
+    reductions::Reduction,
     scenario::Faults,
     setup::{FIRST_LINK, Setup},
     shared::Shared,
@@ -181,7 +183,7 @@ impl World {
     pub fn begin_with(setup: &Setup, scratch: &mut Scratch) -> Self {
         let mut world = Self {
             hosts: setup.hosts().into_iter().map(Shared::new).collect(),
-            net: Shared::new(Net::default()),
+            net: Shared::new(Net::new(setup.reductions.has(Reduction::OneOrder))),
             ledger: Shared::new(Ledger::default()),
             faults: setup.faults(),
             fires: setup.fires,
@@ -243,7 +245,8 @@ impl World {
         }
         for node in self.waiting.get().iter() {
             // Players who want the same and have not begun are interchangeable: the first of them begins.
-            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other));
+            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other))
+                && setup.reductions.has(Reduction::AlikeInOrder);
             if !same_earlier {
                 choices.push(Choice::Begin(node as u16));
             }

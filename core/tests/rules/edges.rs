@@ -359,7 +359,7 @@ impl Sut<Cache> {
 #[test]
 fn only_tokens_that_could_still_be_spent_are_superseded() {
     let mut it = Sut::new(Cache::new(Generation(1), false));
-    it.is_asked(CacheAsk::OpenSession { account: ANN, key: SessionKey::new([1; 16]) });
+    it.is_asked(CacheAsk::OpenSession { account: ANN, key: SessionKey::new([1; 16]), payload: None });
     for server in [1, 2] {
         let terms = Times::default().lease_terms();
         it.is_asked(CacheAsk::Renew { server: ServerId(server), number: 1, terms });

@@ -95,6 +95,7 @@ impl World {
         if let HostRole::Player(player) = &self.hosts[to].get().role
             && let Body::Message(conn, _) | Body::Closed(conn) = &body
             && !player.listens(*conn)
+            && setup.reductions.has(Reduction::GivenUpIsMute)
         {
             return;
         }

@@ -38,7 +38,7 @@ impl World {
     /// The end of a connection comes to a player together with what was last sent on it: he cannot do anything
     /// in between that its other end would notice.
     pub(super) fn deliver_close(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) {
-        if usize::from(pick.to) >= setup.players() {
+        if usize::from(pick.to) >= setup.players() || !setup.reductions.has(Reduction::CloseWithLast) {
             return;
         }
         let next = Pick { nth: 0, ..pick };

@@ -78,7 +78,9 @@ impl World {
         scratch: &mut Scratch,
     ) {
         scratch.steps += 1;
-        let key = scratch.memo.as_ref().map(|_| Memo::key(node, &self.hosts[node], &event));
+        let remembers = setup.reductions.has(Reduction::RememberedSteps);
+        let memo = scratch.memo.as_ref().filter(|_| remembers);
+        let key = memo.map(|_| Memo::key(node, &self.hosts[node], &event));
         if let Some((memo, key)) = scratch.memo.as_ref().zip(key)
             && let Some(taken) = memo.get(&key)
         {
