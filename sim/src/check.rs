@@ -24,7 +24,7 @@ use crate::{
     scenario::{Scenario, ScenarioError},
     setup::Setup,
     shared::fingerprint,
-    world::{Broken, Scratch, World},
+    world::{Broken, Packed, Scratch, Store, World},
 };
 
 /// What stateright is told to watch: which property breaks, the world itself says.
@@ -100,6 +100,8 @@ impl Space for Worlds {
     type Action = Choice;
     type Finding = Broken;
     type Scratch = Memory;
+    type Kept = Packed;
+    type Store = Store;
 
     fn init(&self) -> Vec<World> {
         vec![World::new(&self.setup)]
@@ -120,9 +122,23 @@ impl Space for Worlds {
         next.apply(&self.setup, *choice, &mut memory.0)
     }
 
-    /// The next step starts from a world that differs in few parts.
-    fn keep(&self, to: &mut Option<World>) -> Option<World> {
-        to.clone()
+    /// The next step starts from a world that differs in few parts, so `to` stays.
+    fn keep(
+        &self,
+        store: &Store,
+        from: Option<(&World, &Packed)>,
+        to: &mut Option<World>,
+    ) -> Option<Packed> {
+        to.as_ref().map(|to| to.pack(store, from))
+    }
+
+    fn restore<'a>(
+        &self,
+        store: &Store,
+        packed: &'a Packed,
+        last: &'a mut Option<(World, Packed)>,
+    ) -> &'a World {
+        World::unpack(store, packed, last)
     }
 
     fn fingerprint(&self, world: &World) -> u64 {

@@ -5,11 +5,11 @@ mod attack;
 mod effects;
 mod faults;
 mod happen;
+mod pack;
 mod step;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, hash::Hash, time::Duration};
 
-use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
     ids::{AccountId, ConnId, Generation, ServerId},
@@ -23,6 +23,7 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
+pub use self::pack::{Packed, Store};
 use crate::{
     attacker::Attacker,
     choice::Choice,
@@ -48,7 +49,7 @@ pub struct World {
     waiting: Shared<Nodes>,
     past: Past,
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
-    lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
+    lost_leases: Shared<Vec<(ServerId, u32)>>,
     attacker: Shared<Attacker>,
     broken: Option<Broken>,
 }
@@ -176,7 +177,7 @@ impl World {
             fires: setup.fires,
             waiting: Shared::new(Nodes::first(setup.players())),
             past: Past::default(),
-            lost_leases: ArrayVec::new(),
+            lost_leases: Shared::new(Vec::new()),
             attacker: Shared::new(setup.attacker()),
             broken: None,
         };
@@ -347,7 +348,7 @@ impl World {
                 cache.lease(*server).is_none_or(|number| self.has_ended(setup, *server, number))
             }
             Timer::Grace if ordered => {
-                self.lost_leases.iter().all(|(server, number)| self.has_ended(setup, *server, *number))
+                self.lost_leases.get().iter().all(|(server, number)| self.has_ended(setup, *server, *number))
             }
             _ => true,
         }
@@ -477,7 +478,39 @@ impl World {
             let Packet { from, to, lane, .. } = *packet.get();
             started.push(Started::Sent(Pick { from, to, lane, nth: 0 }));
         }
-        self.net.edit().post(packet);
+        // Who remembers nothing need not name it.
+        let print = scratch.memo.as_ref().map(|_| packet.fingerprint());
+        self.edit_net(scratch, &("post", print), |net| net.post(packet));
+    }
+
+    /// Takes a packet off its way.
+    fn take_packet(&mut self, at: usize, scratch: &mut Scratch) -> Shared<Packet> {
+        let packet = self.net.get().packets[at].clone();
+        self.edit_net(scratch, &("take", at), |net| {
+            net.packets.remove(at);
+        });
+        packet
+    }
+
+    /// Changes the network by `edit`, which `change` names completely.
+    fn edit_net(&mut self, scratch: &mut Scratch, change: &impl Hash, edit: impl FnOnce(&mut Net)) {
+        match &mut scratch.memo {
+            Some(memo) => memo.nets.edit(&mut self.net, change, edit),
+            None => edit(self.net.edit()),
+        }
+    }
+
+    /// Changes the ledger by `edit`, which `change` names completely.
+    fn edit_ledger(
+        &mut self,
+        scratch: &mut Scratch,
+        change: &impl Hash,
+        edit: impl FnOnce(&mut Ledger) -> Judgement,
+    ) -> Judgement {
+        match &mut scratch.memo {
+            Some(memo) => memo.ledgers.edit(&mut self.ledger, change, edit),
+            None => edit(self.ledger.edit()),
+        }
     }
 }
 

@@ -129,6 +129,7 @@ pub fn search<S: Space>(
     let bounds = options.bounds;
     let common = Common {
         space,
+        store: S::Store::default(),
         exact: options.exact.then(Exact::<S>::default),
         states_max: bounds.states.min(Link::STATES_MAX),
         counts: Counts::default(),
@@ -199,7 +200,7 @@ impl<S: Space> Search<'_, S> {
 
     /// The initial states are the first level.
     fn begin(&mut self) {
-        let Common { space, counts, exact, .. } = self.common;
+        let Common { space, store, counts, exact, .. } = self.common;
         let initial = space.init();
         counts.generated.store(initial.len() as u64, Ordering::Relaxed);
         let mut new = New::default();
@@ -218,7 +219,9 @@ impl<S: Space> Search<'_, S> {
                 exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state.clone());
             }
             space.findings(&state, &mut |finding| new.found.push((finding, print)));
-            new.push(print, state, &mut Vec::new());
+            if let Some(kept) = space.keep(store, None, &mut Some(state)) {
+                new.push(print, kept, &mut Vec::new());
+            }
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
         drop(ground);
@@ -262,7 +265,7 @@ impl<S: Space> Search<'_, S> {
         let link = |print: u64| ground.table.link(print).expect("it was added");
         let mut order = Vec::with_capacity(all.iter().map(|new| new.prints.len()).sum());
         let mut found = Vec::new();
-        let mut parts: Vec<Vec<S::State>> = Vec::new();
+        let mut parts: Vec<Vec<S::Kept>> = Vec::new();
         for mut new in all {
             let mut prints = new.prints.into_iter();
             for (nth, part) in new.parts.iter().enumerate() {
