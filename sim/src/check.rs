@@ -16,9 +16,9 @@ pub use crate::explorer::{Bounds, Progress};
 use crate::{
     choice::Choice,
     explorer::{
-        self, Found, Graph, GraphBounds, Options, Space, TooLarge,
+        self, Found, Graph, GraphBounds, Keep, Options, Space, TooLarge, Unfit,
         liveness::{Lasso, always_possible},
-        search,
+        search_kept,
     },
     host::HostRole,
     scenario::{Scenario, ScenarioError},
@@ -123,12 +123,7 @@ impl Space for Worlds {
     }
 
     /// The next step starts from a world that differs in few parts, so `to` stays.
-    fn keep(
-        &self,
-        store: &Store,
-        from: Option<(&World, &Packed)>,
-        to: &mut Option<World>,
-    ) -> Option<Packed> {
+    fn keep(&self, store: &Store, from: Option<(&World, &Packed)>, to: &mut Option<World>) -> Option<Packed> {
         to.as_ref().map(|to| to.pack(store, from))
     }
 
@@ -170,6 +165,8 @@ pub enum Ended {
     MemoryBound,
     /// The bound on time.
     TimeBound,
+    /// Somebody stopped it.
+    Interrupted,
 }
 
 /// What is known of a property.
@@ -264,6 +261,20 @@ pub fn explore(
     bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
+    explore_kept(setup, wanted, bounds, progress, Keep::default()).expect("nothing is taken up again")
+}
+
+/// The same for a check that may be stopped and taken up again.
+///
+/// # Errors
+/// If the check to take up again is not one of this setup.
+pub fn explore_kept(
+    setup: &Arc<Setup>,
+    wanted: Option<Property>,
+    bounds: Bounds,
+    progress: &mut dyn FnMut(Progress),
+    keep: Keep<'_, Broken>,
+) -> Result<Report, Unfit> {
     let worlds = Worlds::new(Arc::clone(setup));
     let is_wanted = |broken: Broken| wanted.is_some_and(|wanted| broken == Broken::Property(wanted));
     let mut enough = |depth: u64, found: &[Found<Broken>]| {
@@ -275,7 +286,7 @@ pub fn explore(
         if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = Options { bounds, exact: false };
-    let outcome = search(&worlds, options, &mut enough, progress);
+    let outcome = search_kept(&worlds, options, &mut enough, progress, keep)?;
     let violation = |it: &Found<Broken>| {
         let (_, choices) = outcome.path(&worlds, it.state)?;
         Some(Violation { broken: it.finding, choices, shortest: true })
@@ -289,8 +300,9 @@ pub fn explore(
         explorer::Ended::StateBound => Ended::StateBound,
         explorer::Ended::MemoryBound => Ended::MemoryBound,
         explorer::Ended::TimeBound => Ended::TimeBound,
+        explorer::Ended::Interrupted => Ended::Interrupted,
     };
-    Report {
+    Ok(Report {
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
         states: outcome.states,
@@ -302,7 +314,7 @@ pub fn explore(
         properties: verdicts(setup, ended, &violations),
         goals: setup.scenario.goals.iter().map(|goal| (*goal, setup.is_met(*goal))).collect(),
         violations,
-    }
+    })
 }
 
 fn verdicts(setup: &Setup, ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> {

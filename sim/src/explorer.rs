@@ -17,11 +17,13 @@ mod graph;
 mod level;
 pub mod liveness;
 mod paths;
+mod saved;
 mod search;
 mod space;
 mod table;
 
 pub use checker::{Explored, Finish, explore_model};
 pub use graph::{Classes, Graph, GraphBounds, TooLarge};
-pub use search::{Bounds, Ended, Enough, Found, Options, Outcome, Progress, search};
+pub use saved::{Keep, Saved, Unfit};
+pub use search::{Bounds, Ended, Enough, Found, Options, Outcome, Progress, search, search_kept};
 pub use space::{Actions, OfModel, Space, States};

@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// Steps kept at most; then all are forgotten.
-const STEPS_MAX: usize = 1 << 16;
+const STEPS_MAX: usize = 1 << 18;
 
 /// A step, as it was taken.
 #[derive(Clone, Debug)]

@@ -76,7 +76,10 @@ impl<T: Clone + Hash + PartialEq> Parts<T> {
         let Shard { numbers, parts } = &mut *shard;
         match numbers.entry(print) {
             Entry::Occupied(entry) => {
-                debug_assert!(parts[*entry.get() as usize / SHARDS] == *part, "two parts have one fingerprint");
+                debug_assert!(
+                    parts[*entry.get() as usize / SHARDS] == *part,
+                    "two parts have one fingerprint"
+                );
                 *entry.get()
             }
             Entry::Vacant(entry) => {
@@ -114,9 +117,11 @@ impl World {
             return packed.into();
         };
         let hosts = self.hosts.iter().zip(&from.hosts).zip(&**numbers);
-        packed.extend(hosts.map(|((host, other), number)| {
-            if host.is(other) { *number } else { store.hosts.number(host) }
-        }));
+        packed.extend(hosts.map(
+            |((host, other), number)| {
+                if host.is(other) { *number } else { store.hosts.number(host) }
+            },
+        ));
         let net = if self.net.is(&from.net) { numbers[nodes] } else { store.nets.number(&self.net) };
         let ledger = if self.ledger.is(&from.ledger) {
             numbers[nodes + 1]
