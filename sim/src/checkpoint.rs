@@ -231,7 +231,7 @@ mod tests {
         explore_kept(setup, None, Bounds { states, ..Bounds::default() }, &mut |_| {}, keep).expect("it fits")
     }
 
-    fn counts(report: &Report) -> impl PartialEq + std::fmt::Debug {
+    fn counts(report: &Report) -> impl PartialEq + fmt::Debug {
         let Report { states, generated, depth, ended, properties, goals, violations, .. } = report.clone();
         (states, generated, depth, ended, properties, goals, violations)
     }
