@@ -10,7 +10,7 @@
 //! keeping every state.
 //!
 //! Per state visited it keeps at most 38 bytes: 16 for each slot of a table that is between 53 and 80 % full,
-//! and 8 for the way back. States themselves are kept for two levels only.
+//! and 8 for the way back. States themselves are kept for two levels only, as small as the space can make them.
 
 mod checker;
 mod graph;

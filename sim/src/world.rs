@@ -388,11 +388,11 @@ impl World {
         setup.exercise(judgement.met);
         let later = setup.scenario.at_rest && !at_rest;
         let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
-        if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts) {
-            if self.broken.is_none() {
-                self.broken = Some(Broken::Property(property));
-                scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
-            }
+        if self.broken.is_none()
+            && let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts)
+        {
+            self.broken = Some(Broken::Property(property));
+            scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
         }
     }
 
