@@ -17,16 +17,16 @@ use crate::{
     choice::Choice,
     eventually::{self, Unkept},
     explorer::{
-        self, Found, Graph, GraphBounds, Options, Space, TooLarge,
+        self, Found, Graph, GraphBounds, Keep, Options, Space, TooLarge, Unfit,
         liveness::{Lasso, always_possible},
-        search,
+        search_kept,
     },
     host::HostRole,
     reductions::Reduction,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
     shared::fingerprint,
-    world::{Broken, Scratch, World},
+    world::{Broken, Packed, Scratch, Store, World},
 };
 
 /// What stateright is told to watch: which property breaks, the world itself says.
@@ -138,6 +138,8 @@ impl Space for Worlds {
     type Action = Choice;
     type Finding = Broken;
     type Scratch = Memory;
+    type Kept = Packed;
+    type Store = Store;
 
     fn init(&self) -> Vec<World> {
         vec![World::new(&self.setup)]
@@ -158,9 +160,18 @@ impl Space for Worlds {
         self.follow(next, *choice, &mut memory.0)
     }
 
-    /// The next step starts from a world that differs in few parts.
-    fn keep(&self, to: &mut Option<World>) -> Option<World> {
-        to.clone()
+    /// The next step starts from a world that differs in few parts, so `to` stays.
+    fn keep(&self, store: &Store, from: Option<(&World, &Packed)>, to: &mut Option<World>) -> Option<Packed> {
+        to.as_ref().map(|to| to.pack(store, from))
+    }
+
+    fn restore<'a>(
+        &self,
+        store: &Store,
+        packed: &'a Packed,
+        last: &'a mut Option<(World, Packed)>,
+    ) -> &'a World {
+        World::unpack(store, packed, last)
     }
 
     fn fingerprint(&self, world: &World) -> u64 {
@@ -192,6 +203,8 @@ pub enum Ended {
     MemoryBound,
     /// The bound on time.
     TimeBound,
+    /// Somebody stopped it.
+    Interrupted,
 }
 
 /// What is known of a property.
@@ -289,6 +302,20 @@ pub fn explore(
     bounds: Bounds,
     progress: &mut dyn FnMut(Progress),
 ) -> Report {
+    explore_kept(setup, wanted, bounds, progress, Keep::default()).expect("nothing is taken up again")
+}
+
+/// The same for a check that may be stopped and taken up again.
+///
+/// # Errors
+/// If the check to take up again is not one of this setup.
+pub fn explore_kept(
+    setup: &Arc<Setup>,
+    wanted: Option<Property>,
+    bounds: Bounds,
+    progress: &mut dyn FnMut(Progress),
+    keep: Keep<'_, Broken>,
+) -> Result<Report, Unfit> {
     let worlds = Worlds::new(Arc::clone(setup));
     let is_wanted = |broken: Broken| wanted.is_some_and(|wanted| broken == Broken::Property(wanted));
     let mut enough = |depth: u64, found: &[Found<Broken>]| {
@@ -300,7 +327,7 @@ pub fn explore(
         if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
     let options = Options { bounds, exact: !setup.reductions.has(Reduction::Fingerprints) };
-    let outcome = search(&worlds, options, &mut enough, progress);
+    let outcome = search_kept(&worlds, options, &mut enough, progress, keep)?;
     let violation = |it: &Found<Broken>| {
         let (_, way) = outcome.path(&worlds, it.state)?;
         let choices = worlds.in_full(&way, it.finding);
@@ -316,6 +343,7 @@ pub fn explore(
         explorer::Ended::StateBound => Ended::StateBound,
         explorer::Ended::MemoryBound => Ended::MemoryBound,
         explorer::Ended::TimeBound => Ended::TimeBound,
+        explorer::Ended::Interrupted => Ended::Interrupted,
     };
     let mut in_the_end = None;
     if setup.scenario.patient && ended == Ended::Exhausted {
@@ -335,7 +363,7 @@ pub fn explore(
             violations.push(Violation { broken, choices, shortest: true });
         }
     }
-    Report {
+    Ok(Report {
         in_the_end,
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
@@ -348,7 +376,7 @@ pub fn explore(
         properties: verdicts(setup, ended, &violations),
         goals: setup.scenario.goals.iter().map(|goal| (*goal, setup.is_met(*goal))).collect(),
         violations,
-    }
+    })
 }
 
 fn verdicts(setup: &Setup, ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> {

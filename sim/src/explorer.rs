@@ -10,18 +10,20 @@
 //! keeping every state.
 //!
 //! Per state visited it keeps at most 38 bytes: 16 for each slot of a table that is between 53 and 80 % full,
-//! and 8 for the way back. States themselves are kept for two levels only.
+//! and 8 for the way back. States themselves are kept for two levels only, as small as the space can make them.
 
 mod checker;
 mod graph;
 mod level;
 pub mod liveness;
 mod paths;
+mod saved;
 mod search;
 mod space;
 mod table;
 
 pub use checker::{Explored, Finish, explore_model};
 pub use graph::{Classes, Graph, GraphBounds, TooLarge};
-pub use search::{Bounds, Ended, Enough, Found, Options, Outcome, Progress, search};
+pub use saved::{Keep, Saved, Unfit};
+pub use search::{Bounds, Ended, Enough, Found, Options, Outcome, Progress, search, search_kept};
 pub use space::{Actions, OfModel, Space, States};

@@ -7,6 +7,7 @@
 pub mod attacker;
 pub mod catalog;
 pub mod check;
+pub mod checkpoint;
 pub mod choice;
 pub mod diagram;
 pub mod eventually;

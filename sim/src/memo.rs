@@ -2,17 +2,22 @@
 //! that is what a role promises. So a checker, which meets few local states in many worlds, need not take it
 //! again.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, hash::Hash};
 
-use gatepass_core::role::{Effect, Event};
+use gatepass_core::{
+    ledger::Ledger,
+    properties::Judgement,
+    role::{Effect, Event},
+};
 
 use crate::{
     host::Host,
+    net::Net,
     shared::{Shared, fingerprint},
 };
 
 /// Steps kept at most; then all are forgotten.
-const STEPS_MAX: usize = 1 << 16;
+const STEPS_MAX: usize = 1 << 18;
 
 /// A step, as it was taken.
 #[derive(Clone, Debug)]
@@ -29,6 +34,10 @@ pub(crate) struct Taken {
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
     steps: HashMap<(usize, u64, u64), Taken, foldhash::fast::FixedState>,
+    /// What became of networks.
+    pub(crate) nets: Edits<Net, ()>,
+    /// What became of ledgers, and what they said to it.
+    pub(crate) ledgers: Edits<Ledger, Judgement>,
 }
 
 impl Memo {
@@ -48,5 +57,41 @@ impl Memo {
             self.steps.clear();
         }
         self.steps.insert(key, taken);
+    }
+}
+
+/// Changes that were made before to a shared part: the same change of the same part makes the same part, so it
+/// is neither copied nor hashed again. What came of it is remembered with it.
+#[derive(Debug)]
+pub(crate) struct Edits<T, R> {
+    made: HashMap<(u64, u64), (Shared<T>, R), foldhash::fast::FixedState>,
+}
+
+impl<T, R> Default for Edits<T, R> {
+    fn default() -> Self {
+        Self { made: HashMap::default() }
+    }
+}
+
+impl<T: Clone + Hash, R: Copy> Edits<T, R> {
+    /// Changes a part by `edit`, which `change` names completely.
+    pub(crate) fn edit(
+        &mut self,
+        part: &mut Shared<T>,
+        change: &impl Hash,
+        edit: impl FnOnce(&mut T) -> R,
+    ) -> R {
+        let key = (part.fingerprint(), fingerprint(change));
+        if let Some((after, came_of_it)) = self.made.get(&key) {
+            part.clone_from(after);
+            return *came_of_it;
+        }
+        let came_of_it = edit(part.edit());
+        let _ = part.fingerprint();
+        if self.made.len() >= STEPS_MAX {
+            self.made.clear();
+        }
+        self.made.insert(key, (part.clone(), came_of_it));
+        came_of_it
     }
 }

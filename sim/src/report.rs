@@ -188,7 +188,9 @@ impl ScenarioReport {
             Ended::Violated => Verdict::Violated,
             Ended::Exhausted if sometimes.iter().all(|goal| goal.met) => Verdict::Holds,
             Ended::Exhausted => Verdict::GoalNotMet,
-            Ended::StateBound | Ended::MemoryBound | Ended::TimeBound => Verdict::Undecided,
+            Ended::StateBound | Ended::MemoryBound | Ended::TimeBound | Ended::Interrupted => {
+                Verdict::Undecided
+            }
         }
     }
 
@@ -238,6 +240,7 @@ impl ScenarioReport {
             (_, Ended::StateBound) => bound("states"),
             (_, Ended::MemoryBound) => bound("memory"),
             (_, Ended::TimeBound) => bound("time"),
+            (_, Ended::Interrupted) => "UNDECIDED: interrupted; there are more states".to_owned(),
             (Verdict::Holds | Verdict::Undecided, _) => "holds: every state was visited".to_owned(),
         }
     }

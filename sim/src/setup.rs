@@ -265,6 +265,17 @@ impl Setup {
         self.goals.load(Ordering::Relaxed) & (1 << goal as u32) != 0
     }
 
+    /// Goals met and properties exercised so far, a bit each.
+    pub(crate) fn met(&self) -> (u32, u32) {
+        (self.goals.load(Ordering::Relaxed), self.premises.load(Ordering::Relaxed))
+    }
+
+    /// Notes what an earlier part of a search had met.
+    pub(crate) fn meet_again(&self, (goals, premises): (u32, u32)) {
+        self.goals.fetch_or(goals, Ordering::Relaxed);
+        self.premises.fetch_or(premises, Ordering::Relaxed);
+    }
+
     /// Notes that properties were exercised in some run of this setup.
     pub(crate) fn exercise(&self, met: Properties) {
         if self.premises.load(Ordering::Relaxed) & met.bits() != met.bits() {

@@ -6,12 +6,12 @@ mod attack;
 mod effects;
 mod faults;
 mod happen;
+mod pack;
 mod settle;
 mod step;
 
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, hash::Hash, time::Duration};
 
-use arrayvec::ArrayVec;
 use gatepass_core::{
     cache::Cache,
     ids::{AccountId, ConnId, Generation, Payload, ServerId},
@@ -25,6 +25,7 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
+pub use self::pack::{Packed, Store};
 use crate::{
     attacker::Attacker,
     choice::Choice,
@@ -52,7 +53,7 @@ pub struct World {
     waiting: Shared<Nodes>,
     past: Past,
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
-    lost_leases: ArrayVec<(ServerId, u32), { crate::scenario::SERVERS_MAX }>,
+    lost_leases: Shared<Vec<(ServerId, u32)>>,
     attacker: Shared<Attacker>,
     /// Signed payloads that somebody has sent, in order, and how old they are on the clock of their verifier.
     windows: Shared<Vec<(Payload, Age)>>,
@@ -189,7 +190,7 @@ impl World {
             fires: setup.fires,
             waiting: Shared::new(Nodes::first(setup.players())),
             past: Past::default(),
-            lost_leases: ArrayVec::new(),
+            lost_leases: Shared::new(Vec::new()),
             attacker: Shared::new(setup.attacker()),
             windows: Shared::new(Vec::new()),
             broken: None,
@@ -364,7 +365,7 @@ impl World {
                 cache.lease(*server).is_none_or(|number| self.has_ended(setup, *server, number))
             }
             Timer::Grace if ordered => {
-                self.lost_leases.iter().all(|(server, number)| self.has_ended(setup, *server, *number))
+                self.lost_leases.get().iter().all(|(server, number)| self.has_ended(setup, *server, *number))
             }
             // What was used is forgotten only when nobody can use it again.
             Timer::PayloadEnd(payload) if setup.settings.policy.signature_memory_outlasts_window => {
@@ -510,7 +511,39 @@ impl World {
             let Packet { from, to, lane, .. } = *packet.get();
             started.push(Started::Sent(Pick { from, to, lane, nth: 0 }));
         }
-        self.net.edit().post(packet);
+        // Who remembers nothing need not name it.
+        let print = scratch.memo.as_ref().map(|_| packet.fingerprint());
+        self.edit_net(scratch, &("post", print), |net| net.post(packet));
+    }
+
+    /// Takes a packet off its way.
+    fn take_packet(&mut self, at: usize, scratch: &mut Scratch) -> Shared<Packet> {
+        let packet = self.net.get().packets[at].clone();
+        self.edit_net(scratch, &("take", at), |net| {
+            net.packets.remove(at);
+        });
+        packet
+    }
+
+    /// Changes the network by `edit`, which `change` names completely.
+    fn edit_net(&mut self, scratch: &mut Scratch, change: &impl Hash, edit: impl FnOnce(&mut Net)) {
+        match &mut scratch.memo {
+            Some(memo) => memo.nets.edit(&mut self.net, change, edit),
+            None => edit(self.net.edit()),
+        }
+    }
+
+    /// Changes the ledger by `edit`, which `change` names completely.
+    fn edit_ledger(
+        &mut self,
+        scratch: &mut Scratch,
+        change: &impl Hash,
+        edit: impl FnOnce(&mut Ledger) -> Judgement,
+    ) -> Judgement {
+        match &mut scratch.memo {
+            Some(memo) => memo.ledgers.edit(&mut self.ledger, change, edit),
+            None => edit(self.ledger.edit()),
+        }
     }
 }
 

@@ -75,23 +75,25 @@ impl Graph {
         let mut nodes: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         let mut queue = VecDeque::new();
         let (mut scratch, mut actions, mut to) = (S::Scratch::default(), Vec::new(), None);
+        let (store, mut last) = (S::Store::default(), None);
         for (nth, state) in space.init().into_iter().enumerate() {
             let node = nodes.len() as u32;
             if let Entry::Vacant(entry) = nodes.entry(space.fingerprint(&state)) {
                 entry.insert(node);
                 graph.holds.push(holds(&state));
                 graph.reached.push((node, nth as u32));
-                queue.push_back(state);
+                queue.extend(space.keep(&store, None, &mut Some(state)));
             }
         }
         let mut from = 0;
-        while let Some(state) = queue.pop_front() {
+        while let Some(kept) = queue.pop_front() {
+            let state = space.restore(&store, &kept, &mut last);
             graph.begins.push(graph.edges.len());
             actions.clear();
-            space.actions(&state, &mut actions);
+            space.actions(state, &mut actions);
             let mut enabled = 0;
             for (nth, action) in actions.iter().enumerate() {
-                if !space.step(&state, action, &mut to, &mut scratch) {
+                if !space.step(state, action, &mut to, &mut scratch) {
                     continue;
                 }
                 let Some(next) = &to else { continue };
@@ -102,11 +104,11 @@ impl Graph {
                         entry.insert(next_node);
                         graph.holds.push(holds(next));
                         graph.reached.push((from, nth as u32));
-                        queue.extend(space.keep(&mut to));
+                        queue.extend(space.keep(&store, Some((state, &kept)), &mut to));
                         next_node
                     }
                 };
-                let classes = classes(&state, action);
+                let classes = classes(state, action);
                 enabled |= classes;
                 graph.edges.push(Edge { to: to_node, action: nth as u32, classes });
             }

@@ -55,18 +55,19 @@ impl<T> Frontier<T> {
 /// What changes between levels only.
 pub(super) struct Ground<S: Space> {
     pub(super) table: Table,
-    pub(super) frontier: Frontier<S::State>,
+    pub(super) frontier: Frontier<S::Kept>,
     /// Found in earlier levels.
     pub(super) known: BTreeSet<S::Finding>,
     /// What nobody has taken yet.
     pub(super) left: Mutex<Left>,
     /// States that nobody needs any more: threads free them.
-    pub(super) waste: Mutex<Vec<Vec<S::State>>>,
+    pub(super) waste: Mutex<Vec<Vec<S::Kept>>>,
 }
 
 /// What all threads know of a search.
 pub(super) struct Common<'a, S: Space> {
     pub(super) space: &'a S,
+    pub(super) store: S::Store,
     pub(super) exact: Option<Exact<S>>,
     pub(super) states_max: u64,
     pub(super) counts: Counts,
@@ -96,7 +97,7 @@ pub(super) struct Left {
 
 /// The new states that one thread met.
 pub(super) struct New<S: Space> {
-    pub(super) parts: Vec<Vec<S::State>>,
+    pub(super) parts: Vec<Vec<S::Kept>>,
     /// Their fingerprints.
     pub(super) prints: Vec<u64>,
     /// What was found at states, named by their fingerprints.
@@ -111,7 +112,7 @@ impl<S: Space> Default for New<S> {
 
 impl<S: Space> New<S> {
     /// Adds a state, in a spare piece of memory if there is one.
-    pub(super) fn push(&mut self, print: u64, state: S::State, spare: &mut Vec<Vec<S::State>>) {
+    pub(super) fn push(&mut self, print: u64, state: S::Kept, spare: &mut Vec<Vec<S::Kept>>) {
         if self.prints.len().is_multiple_of(PART) {
             self.parts.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(PART)));
         }
@@ -204,17 +205,26 @@ impl<S: Space> Crew<S> {
 /// What one thread has at hand.
 struct Worker<S: Space> {
     scratch: S::Scratch,
+    /// The state that was expanded last.
+    last: Option<(S::State, S::Kept)>,
     to: Option<S::State>,
     new: New<S>,
     /// Pieces of memory for new states.
-    spare: Vec<Vec<S::State>>,
+    spare: Vec<Vec<S::Kept>>,
     /// Room in the table that is left.
     granted: usize,
 }
 
 impl<S: Space> Default for Worker<S> {
     fn default() -> Self {
-        Self { scratch: S::Scratch::default(), to: None, new: New::default(), spare: Vec::new(), granted: 0 }
+        Self {
+            scratch: S::Scratch::default(),
+            last: None,
+            to: None,
+            new: New::default(),
+            spare: Vec::new(),
+            granted: 0,
+        }
     }
 }
 
@@ -270,7 +280,8 @@ impl<S: Space> Worker<S> {
         at: usize,
         actions: &mut Vec<S::Action>,
     ) -> Option<u64> {
-        let (from, table) = (ground.frontier.get(at), &ground.table);
+        let (kept, table) = (ground.frontier.get(at), &ground.table);
+        let from = common.space.restore(&common.store, kept, &mut self.last);
         actions.clear();
         common.space.actions(from, actions);
         assert!(actions.len() <= Link::ACTIONS_MAX, "a state has too many actions");
@@ -305,7 +316,7 @@ impl<S: Space> Worker<S> {
                     found.push((finding, print));
                 }
             });
-            if let Some(state) = common.space.keep(&mut self.to) {
+            if let Some(state) = common.space.keep(&common.store, Some((from, kept)), &mut self.to) {
                 self.new.push(print, state, &mut self.spare);
             }
         }

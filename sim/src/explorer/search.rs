@@ -10,6 +10,7 @@ use std::{
 use super::{
     level::{Common, Counts, Crew, Exact, Frontier, Ground, New, with_crew},
     paths::{Paths, walk},
+    saved::{self, Keep, Saved, Unfit},
     space::{Actions, Space, States},
     table::{Link, Table},
 };
@@ -56,6 +57,8 @@ pub enum Ended {
     MemoryBound,
     /// The bound on time.
     TimeBound,
+    /// Somebody stopped it.
+    Interrupted,
 }
 
 /// How far a search is.
@@ -126,9 +129,24 @@ pub fn search<S: Space>(
     enough: &mut Enough<'_, S::Finding>,
     progress: &mut dyn FnMut(Progress),
 ) -> Outcome<S::Finding> {
+    search_kept(space, options, enough, progress, Keep::default()).expect("nothing is taken up again")
+}
+
+/// The same for a search that may be stopped and taken up again.
+///
+/// # Errors
+/// If the search to take up again is not one of this space.
+pub fn search_kept<S: Space>(
+    space: &S,
+    options: Options,
+    enough: &mut Enough<'_, S::Finding>,
+    progress: &mut dyn FnMut(Progress),
+    mut keep: Keep<'_, S::Finding>,
+) -> Result<Outcome<S::Finding>, Unfit> {
     let bounds = options.bounds;
     let common = Common {
         space,
+        store: S::Store::default(),
         exact: options.exact.then(Exact::<S>::default),
         states_max: bounds.states.min(Link::STATES_MAX),
         counts: Counts::default(),
@@ -142,8 +160,12 @@ pub fn search<S: Space>(
     };
     let mut search = Search { common: &common, paths: Paths::default(), found: Vec::new() };
     let mut clock = Clock { started: Instant::now(), last: Instant::now(), peak: 0 };
+    match keep.resume.take() {
+        Some(saved) => search.resume(saved)?,
+        None => search.begin(),
+    }
     let ended = with_crew(&common, bounds.threads, |crew| {
-        search.begin();
+        let mut last_saved = Instant::now();
         loop {
             if enough(search.paths.depth() - 1, &search.found).is_break() {
                 break Ended::Stopped;
@@ -151,13 +173,31 @@ pub fn search<S: Space>(
             if search.ground().frontier.order.is_empty() {
                 break Ended::Exhausted;
             }
-            if let Some(bound) = search.level(crew, bounds, &mut clock, progress) {
+            let boundary = search.boundary();
+            let due = last_saved.elapsed() >= keep.every;
+            if let Some(save) = keep.save.as_mut().filter(|_| due) {
+                save(search.saved(boundary));
+                last_saved = Instant::now();
+            }
+            if let Some(bound) = search.level(crew, bounds, &mut clock, progress, keep.stop) {
+                if let Some(save) = &mut keep.save {
+                    save(search.saved(boundary));
+                }
                 break bound;
             }
         }
     });
     clock.peak = clock.peak.max(memory::resident());
-    search.outcome(ended, &clock)
+    Ok(search.outcome(ended, &clock))
+}
+
+/// How far a search was when its last level was complete.
+#[derive(Clone, Copy)]
+struct Boundary {
+    /// The first state of the level that is expanded next.
+    first: u64,
+    states: u64,
+    generated: u64,
 }
 
 struct Clock {
@@ -199,7 +239,7 @@ impl<S: Space> Search<'_, S> {
 
     /// The initial states are the first level.
     fn begin(&mut self) {
-        let Common { space, counts, exact, .. } = self.common;
+        let Common { space, store, counts, exact, .. } = self.common;
         let initial = space.init();
         counts.generated.store(initial.len() as u64, Ordering::Relaxed);
         let mut new = New::default();
@@ -218,11 +258,52 @@ impl<S: Space> Search<'_, S> {
                 exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state.clone());
             }
             space.findings(&state, &mut |finding| new.found.push((finding, print)));
-            new.push(print, state, &mut Vec::new());
+            if let Some(kept) = space.keep(store, None, &mut Some(state)) {
+                new.push(print, kept, &mut Vec::new());
+            }
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
         drop(ground);
         self.settle(vec![new]);
+    }
+
+    /// Takes up a search where it was.
+    fn resume(&mut self, saved: Saved<S::Finding>) -> Result<(), Unfit> {
+        let Common { space, store, counts, exact, .. } = self.common;
+        let Saved { seen, generated, found } = saved;
+        let levels = saved::levels(&seen)?;
+        if exact.is_some() || found.iter().any(|it| it.state >= seen.len() as u64) {
+            return Err(Unfit);
+        }
+        let last = saved::replay(*space, store, &seen, &levels)?;
+        let mut ground = self.ground();
+        ground.table.grow(seen.len());
+        assert!(ground.table.grant(seen.len()), "it has grown");
+        if !seen.iter().all(|(link, print)| ground.table.insert(*print, Link(*link))) {
+            return Err(Unfit);
+        }
+        ground.known = found.iter().map(|it| it.finding.clone()).collect();
+        drop(ground);
+        for level in &levels[..levels.len() - 1] {
+            self.paths.push(seen[level.clone()].iter().map(|(link, _)| Link(*link)).collect());
+        }
+        self.found = found;
+        counts.unique.store(seen.len() as u64, Ordering::Relaxed);
+        counts.generated.store(generated, Ordering::Relaxed);
+        self.settle(vec![last]);
+        Ok(())
+    }
+
+    /// Between two levels.
+    fn boundary(&self) -> Boundary {
+        let generated = self.common.counts.generated.load(Ordering::Relaxed);
+        Boundary { first: self.ground().frontier.first, states: self.paths.len(), generated }
+    }
+
+    /// What to keep of the search as it was then.
+    fn saved(&self, then: Boundary) -> Saved<S::Finding> {
+        let found = self.found.iter().filter(|it| it.state < then.states).cloned().collect();
+        Saved { seen: saved::complete(&self.ground().table, then.first), generated: then.generated, found }
     }
 
     /// Expands the frontier; which bound ended it, if one did.
@@ -232,6 +313,7 @@ impl<S: Space> Search<'_, S> {
         bounds: Bounds,
         clock: &mut Clock,
         progress: &mut dyn FnMut(Progress),
+        stop: &dyn Fn() -> bool,
     ) -> Option<Ended> {
         let depth = self.paths.depth();
         let counts = &self.common.counts;
@@ -246,7 +328,7 @@ impl<S: Space> Search<'_, S> {
                 elapsed: clock.started.elapsed(),
                 memory: memory::resident(),
             };
-            bound = bound.or(clock.tick(bounds, now, progress));
+            bound = bound.or(clock.tick(bounds, now, progress)).or(stop().then_some(Ended::Interrupted));
             bound.is_none()
         };
         let new = crew.expand(self.common, &mut tick);
@@ -262,7 +344,7 @@ impl<S: Space> Search<'_, S> {
         let link = |print: u64| ground.table.link(print).expect("it was added");
         let mut order = Vec::with_capacity(all.iter().map(|new| new.prints.len()).sum());
         let mut found = Vec::new();
-        let mut parts: Vec<Vec<S::State>> = Vec::new();
+        let mut parts: Vec<Vec<S::Kept>> = Vec::new();
         for mut new in all {
             let mut prints = new.prints.into_iter();
             for (nth, part) in new.parts.iter().enumerate() {

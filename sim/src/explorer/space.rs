@@ -16,6 +16,10 @@ pub trait Space: Sync {
     type Finding: Clone + Ord + Send + Sync;
     /// What one thread reuses from step to step.
     type Scratch: Default + Send;
+    /// A state that waits for its turn, as small as it can be.
+    type Kept: Send + Sync;
+    /// What waiting states have in common.
+    type Store: Default + Sync;
 
     /// The initial states.
     fn init(&self) -> Vec<Self::State>;
@@ -33,10 +37,21 @@ pub trait Space: Sync {
         scratch: &mut Self::Scratch,
     ) -> bool;
 
-    /// The state in `to`, to be kept: it is new.
-    fn keep(&self, to: &mut Option<Self::State>) -> Option<Self::State> {
-        to.take()
-    }
+    /// The state in `to`, to be kept: it is new. `from`: the state that it follows, as it is and as it was kept.
+    fn keep(
+        &self,
+        store: &Self::Store,
+        from: Option<(&Self::State, &Self::Kept)>,
+        to: &mut Option<Self::State>,
+    ) -> Option<Self::Kept>;
+
+    /// A kept state as it was. `last` is the one that was restored before, if its parts can be reused.
+    fn restore<'a>(
+        &self,
+        store: &Self::Store,
+        kept: &'a Self::Kept,
+        last: &'a mut Option<(Self::State, Self::Kept)>,
+    ) -> &'a Self::State;
 
     /// A hash of the state that is the same in every run.
     fn fingerprint(&self, state: &Self::State) -> u64;
@@ -78,6 +93,8 @@ where
     type Action = M::Action;
     type Finding = usize;
     type Scratch = ();
+    type Kept = M::State;
+    type Store = ();
 
     fn init(&self) -> Vec<M::State> {
         self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state)).collect()
@@ -90,6 +107,24 @@ where
     fn step(&self, from: &M::State, action: &M::Action, to: &mut Option<M::State>, (): &mut ()) -> bool {
         *to = self.model.next_state(from, action.clone()).filter(|state| self.model.within_boundary(state));
         to.is_some()
+    }
+
+    fn keep(
+        &self,
+        (): &(),
+        _: Option<(&M::State, &M::State)>,
+        to: &mut Option<M::State>,
+    ) -> Option<M::State> {
+        to.take()
+    }
+
+    fn restore<'a>(
+        &self,
+        (): &(),
+        kept: &'a M::State,
+        _: &'a mut Option<(M::State, M::State)>,
+    ) -> &'a M::State {
+        kept
     }
 
     fn fingerprint(&self, state: &M::State) -> u64 {

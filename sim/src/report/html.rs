@@ -104,6 +104,7 @@ impl RunReport {
                 Ended::StateBound => " bound on states",
                 Ended::MemoryBound => " bound on memory",
                 Ended::TimeBound => " bound on time",
+                Ended::Interrupted => " interrupted",
                 Ended::Exhausted | Ended::Violated => "",
             };
             let name = escape(&report.scenario);

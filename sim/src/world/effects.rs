@@ -57,7 +57,8 @@ impl World {
     ) {
         self.signed(&msg);
         if let Message::Reply(reply) = &msg {
-            let judgement = self.ledger.edit().replied(conn, reply);
+            let judgement =
+                self.edit_ledger(scratch, &("replied", conn, reply), |ledger| ledger.replied(conn, reply));
             self.judge(setup, scratch, judgement, false);
         }
         if setup.is_attackers(conn) && matches!(msg, Message::Reply(_) | Message::ToPlayer(_)) {
@@ -135,7 +136,7 @@ impl World {
             scratch.queue.push_back((node, Event::Lost(conn)));
             return;
         };
-        self.net.edit().open(conn, room as u16);
+        self.edit_net(scratch, &("open", conn, room), |net| net.open(conn, room as u16));
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
@@ -154,8 +155,8 @@ impl World {
         }
         let Some(room) = self.net.get().room_of(conn).map(usize::from) else { return };
         let to = if node == room { setup.player_of(conn) } else { Some(room) };
-        self.net.edit().close(conn);
-        self.forget(conn);
+        self.edit_net(scratch, &("close", conn), |net| net.close(conn));
+        self.forget(conn, scratch);
         if let Some(to) = to {
             self.post(setup, node, to, lane(conn), None, Body::Closed(conn), scratch);
         }
@@ -174,7 +175,7 @@ impl World {
         self.goals(setup, fact, scratch);
         let view = View { player, room_capacity: setup.settings.capacity.room };
         let judgement = if matters(fact) {
-            self.ledger.edit().record(fact, view)
+            self.edit_ledger(scratch, &("record", fact, view.player), |ledger| ledger.record(fact, view))
         } else {
             // It leaves nothing behind: what it exercises is all there is to it.
             self.ledger.get().exercised(fact)

@@ -26,7 +26,7 @@ impl World {
             log.push(Happening::Lost { from, to, label: words::body(&packet.body) });
             log.push(Happening::At { node: asker, label: "hears of an outage".to_owned() });
         }
-        self.net.edit().packets.remove(at);
+        let _ = self.take_packet(at, scratch);
         let host = self.hosts[asker].get();
         if host.up && host.life == life && asker < setup.nodes() {
             scratch.queue.push_back((asker, Event::Answered { call, answer: Err(Outage::Down) }));
@@ -110,7 +110,7 @@ impl World {
                 _ => None,
             },
             Timer::Grace => {
-                world.lost_leases.iter().find(|(lost, _)| *lost == server).map(|(_, number)| *number)
+                world.lost_leases.get().iter().find(|(lost, _)| *lost == server).map(|(_, number)| *number)
             }
             _ => None,
         };
@@ -153,10 +153,13 @@ impl World {
     }
 
     /// A connection is gone: what was counted against it is forgotten.
-    pub(super) fn forget(&mut self, conn: ConnId) {
+    pub(super) fn forget(&mut self, conn: ConnId, scratch: &mut Scratch) {
         let ledger = self.ledger.get();
         if ledger.refusals.contains_key(&conn) || ledger.asked.contains_key(&conn) {
-            self.ledger.edit().closed(conn);
+            let _ = self.edit_ledger(scratch, &("closed", conn), |ledger| {
+                ledger.closed(conn);
+                Judgement::default()
+            });
         }
     }
 }

@@ -9,7 +9,7 @@ impl World {
         if self.hosts[usize::from(pick.to)].get().paused {
             return false;
         }
-        let packet = self.net.edit().packets.remove(at);
+        let packet = self.take_packet(at, scratch);
         let packet = packet.get();
         let (from, to) = (usize::from(packet.from), usize::from(packet.to));
         let host = self.hosts[to].get();
@@ -52,7 +52,7 @@ impl World {
     pub(super) fn drop(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
         let Some(at) = self.net.get().find(pick) else { return false };
         self.faults.drop -= 1;
-        let packet = self.net.edit().packets.remove(at);
+        let packet = self.take_packet(at, scratch);
         let packet = packet.get();
         if is_kick(&packet.body) {
             self.past.kick_lost = true;
@@ -173,7 +173,7 @@ impl World {
         let policy = setup.settings.policy;
         let host = self.hosts[node].edit();
         let HostRole::Cache(cache) = &host.role else { return false };
-        self.lost_leases = cache.leases().take(self.lost_leases.capacity()).collect();
+        self.lost_leases = Shared::new(cache.leases().collect());
         let raised = u32::from(policy.generation_durable);
         let generation = Generation(cache.generation().0 + raised);
         host.role = HostRole::Cache(Cache::new(generation, policy.grace_after_loss));

@@ -40,7 +40,10 @@ impl World {
                 Some((*conn, msg.clone()))
             }
             (HostRole::Login(_), Event::Received { conn, msg: Message::Request(request) }) => {
-                self.ledger.edit().requested(*conn, request);
+                let _ = self.edit_ledger(scratch, &("requested", conn, request), |ledger| {
+                    ledger.requested(*conn, request);
+                    Judgement::default()
+                });
                 None
             }
             _ => None,

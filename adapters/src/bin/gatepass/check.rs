@@ -3,7 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Duration};
 
 use gatepass_sim::{
-    check::{Bounds, Progress, Report, explore},
+    check::{Bounds, Progress, Report},
     flaws::Flaw,
     names::unknown,
     reductions::{Reduction, Reductions},
@@ -18,6 +18,7 @@ use crate::shared::{
 
 mod compare;
 mod matrix;
+mod pause;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,6 +33,8 @@ Examples:
   gatepass check --compare strict mope                      which verdicts the rules change
   gatepass check --compare strict my-rules.toml             the same for rules of your own
   gatepass check --matrix --out table                       everything, as a table with traces
+  gatepass check --scenario storm --checkpoint storm.check  a long one, kept when a bound or Ctrl-C ends it
+  gatepass check --scenario storm --resume storm.check --checkpoint storm.check
 
 A file of rules has the keys `policy` (strict, if it is missing) and `[rules]`, as scenarios have them.
 
@@ -87,6 +90,8 @@ pub(crate) struct Args {
     /// table, and write it and a replay file for each violation to the directory of --out
     #[arg(long, conflicts_with_all = ["policy", "flaw", "html", "itf", "compare", "scenarios"])]
     matrix: bool,
+    #[command(flatten)]
+    pausing: pause::Pausing,
     /// Print the result as one JSON object
     #[arg(long)]
     json: bool,
@@ -115,6 +120,9 @@ pub(crate) fn run(args: &Args) -> ExitCode {
     play(&args.pick.reduced_by(args.reductions()), |picked| {
         if let Some([a, b]) = args.compare.as_deref() {
             return compare::compare(args, &picked, a, b);
+        }
+        if args.pausing.is_asked_for() && picked.setups.len() != 1 {
+            return Err("a check is kept or taken up of one scenario: name it with --scenario".to_owned());
         }
         let checked = picked.setups.iter().map(|setup| check(args, setup, picked.flaw));
         let (reports, found): (Vec<_>, Vec<_>) = checked.collect::<Result<Vec<_>, _>>()?.into_iter().unzip();
@@ -153,9 +161,10 @@ fn write_files(args: &Args, run: &RunReport, found: &[Option<Counterexample>]) -
 }
 
 /// Explores a scenario, with a line about how far it is.
-fn explored(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Report {
+fn explored(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Report, String> {
     let mut line = Line::new(&setup.scenario.name);
-    explore(setup, flaw.map(|flaw| flaw.breaks), args.bounds(), &mut |now| line.say(|| so_far(now)))
+    let wanted = flaw.map(|flaw| flaw.breaks);
+    args.pausing.explore(setup, wanted, args.bounds(), &mut |now| line.say(|| so_far(now)))
 }
 
 /// What one scenario came to, and how it is violated.
@@ -163,7 +172,7 @@ type Checked = (ScenarioReport, Option<Counterexample>);
 
 /// Checks one scenario and, for people, prints what it found at once.
 fn check(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<Checked, String> {
-    let report = explored(args, setup, flaw);
+    let report = explored(args, setup, flaw)?;
 
     let Some(violation) = report.violations.first() else {
         let report = ScenarioReport::new(&report, flaw, None);

@@ -64,3 +64,5 @@ fn main() -> ExitCode {
 pub(crate) const FAILED: u8 = 1;
 /// It was called wrongly.
 pub(crate) const USAGE: u8 = 2;
+/// Ctrl-C ended it at once, as shells expect it to be told.
+pub(crate) const INTERRUPTED: i32 = 130;

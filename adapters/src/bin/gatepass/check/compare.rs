@@ -17,7 +17,7 @@ pub(super) fn compare(args: &Args, picked: &Picked, a: &str, b: &str) -> Result<
     let by = |rules: &Rules, scenario: &Scenario| {
         let setup = Setup::new(rules.applied_to(scenario))
             .map_err(|error| format!("scenario {} by {}: {error}", scenario.name, rules.name))?;
-        Ok::<_, String>(ScenarioReport::new(&explored(args, &Arc::new(setup), None), None, None))
+        Ok::<_, String>(ScenarioReport::new(&explored(args, &Arc::new(setup), None)?, None, None))
     };
     let both = |setup: &Arc<Setup>| Ok((by(&a, &setup.scenario)?, by(&b, &setup.scenario)?));
     let reports = picked.setups.iter().map(both).collect::<Result<Vec<_>, String>>()?;
