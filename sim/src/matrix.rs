@@ -21,8 +21,8 @@ use crate::{
     world::Broken,
 };
 
-/// States after which a row of `mope` ends: most of its worlds are open-ended, since nothing is ever refused.
-pub const STATES_MAX: u64 = 400_000;
+/// States after which a row of `mope` ends, at the end of a level: most of its worlds are open-ended, since nothing is ever refused.
+pub const STATES_MAX: u64 = 100_000;
 
 /// One row to be.
 #[derive(Debug)]

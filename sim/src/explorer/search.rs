@@ -21,6 +21,8 @@ use crate::memory;
 pub struct Bounds {
     /// Unique states. The search ends soon after there are as many.
     pub states: u64,
+    /// Unique states at the end of a level: then the search ends in the same place whatever the threads do.
+    pub level_states: u64,
     /// Resident memory of the process in bytes.
     pub memory: u64,
     /// Time.
@@ -31,7 +33,7 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { states: 200_000_000, memory: 12 << 30, time: Duration::from_secs(600), threads: 2 }
+        Self { states: 200_000_000, level_states: u64::MAX, memory: 12 << 30, time: Duration::from_secs(600), threads: 2 }
     }
 }
 
@@ -172,6 +174,9 @@ pub fn search_kept<S: Space>(
             }
             if search.ground().frontier.order.is_empty() {
                 break Ended::Exhausted;
+            }
+            if search.paths.len() >= bounds.level_states {
+                break Ended::StateBound;
             }
             let boundary = search.boundary();
             let due = last_saved.elapsed() >= keep.every;

@@ -101,6 +101,7 @@ impl Args {
     fn bounds(&self) -> Bounds {
         Bounds {
             states: self.max_states,
+            level_states: u64::MAX,
             memory: self.max_memory.saturating_mul(1 << 20),
             time: Duration::from_secs(self.max_seconds),
             threads: self.threads.map_or_else(all_threads, usize::from),

@@ -23,8 +23,8 @@ pub(super) fn matrix(args: &Args) -> Result<ExitCode, String> {
         .map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
     for (at, subject) in subjects.iter().enumerate() {
         let mut line = Line::new(&format!("{} of {}, {}", at + 1, subjects.len(), subject.name));
-        let states = if subject.group == "mope" { STATES_MAX } else { u64::MAX };
-        let bounds = Bounds { states: states.min(args.max_states), ..args.bounds() };
+        let level_states = if subject.group == "mope" { STATES_MAX } else { u64::MAX };
+        let bounds = Bounds { level_states, ..args.bounds() };
         let (cells, traces) = subject.explore(bounds, &mut |now| line.say(|| so_far(now)));
         drop(line);
         surprises.extend(surprise(subject, &cells));
