@@ -20,13 +20,6 @@ pub struct Store {
     rests: Parts<Rest>,
 }
 
-impl Store {
-    /// Different parts.
-    pub fn len(&self) -> [usize; 4] {
-        [self.hosts.len(), self.nets.len(), self.ledgers.len(), self.rests.len()]
-    }
-}
-
 /// What changes seldom.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct Rest {
@@ -64,11 +57,6 @@ impl<T> Default for Parts<T> {
 }
 
 impl<T: Clone + Hash + PartialEq> Parts<T> {
-    fn len(&self) -> usize {
-        let len = |shard: &Mutex<Shard<T>>| shard.lock().unwrap_or_else(PoisonError::into_inner).parts.len();
-        self.shards.iter().map(len).sum()
-    }
-
     /// The number of a part.
     fn number(&self, part: &Shared<T>) -> u32 {
         let print = part.fingerprint();
