@@ -203,6 +203,10 @@ fn a_client_who_is_refused_knows_when_to_stop() {
         let _ = it.hears(1, Reply::Refused(why));
         let ends = if again { Outcome::Underway } else { Outcome::Refused(why) };
         assert_eq!(it.role.outcome(), ends);
+        let logs_in = |body: &RequestBody| matches!(body, RequestBody::Login(_));
+        let anew =
+            |e: &Effect| matches!(e, Effect::Send { msg: Message::Request(r), .. } if logs_in(&r.body));
+        assert_eq!(it.did(anew), again, "there is no session yet to ask for a room with");
     }
 }
 
@@ -637,4 +641,26 @@ fn a_registration_needs_a_name_and_a_password_and_finds_the_account_again() {
     assert_eq!(who(ask(&mut it, login("bob", "two"))), Some(name("bob")));
     assert_eq!(who(ask(&mut it, login("bob", "one"))), None);
     assert_eq!(who(ask(&mut it, login("cid", "one"))), None);
+}
+
+#[test]
+fn a_room_is_for_who_has_a_session_and_the_cache_has_the_last_word() {
+    let asks = |session| Request { addr: A, signed: true, body: RequestBody::Room { session, scene: 1 } };
+    let mut it = Sut::new(LoginServer::new());
+    let _ = it.step(Event::Received { conn: ConnId(1), msg: Message::Request(asks(None)) });
+    assert_eq!((it.refused(), it.role.pending()), (Some(Refusal::NoSession), 0));
+    let session = Some(SessionKey::new([1; 16]));
+    let _ = it.step(Event::Received { conn: ConnId(2), msg: Message::Request(asks(session)) });
+    assert_eq!(it.role.pending(), 1);
+    let _ = it.answer(Answer::Cache(CacheAnswer::Refused(Refusal::Replaced)));
+    assert_eq!((it.refused(), it.role.pending()), (Some(Refusal::Replaced), 0));
+}
+
+#[test]
+fn timers_of_a_connection_name_it() {
+    let conn = ConnId(7);
+    for timer in [Timer::Request(conn), Timer::Unverified(conn), Timer::Retry(conn), Timer::Idle(conn)] {
+        assert_eq!(timer.conn(), Some(conn));
+    }
+    assert_eq!(Timer::Renew.conn(), None);
 }
