@@ -59,7 +59,7 @@ fn steps(c: &mut Criterion) {
     let msg = Message::Request(request);
     step(c, "login: a room request", &town.login, &[Event::Received { conn: ConnId(1), msg }]);
     step(c, "accounts: a profile", &town.accounts, &[asked(Ask::Accounts(AccountsAsk::Profile { account }))]);
-    let open = asked(Ask::Cache(CacheAsk::OpenSession { account, key: session }));
+    let open = asked(Ask::Cache(CacheAsk::OpenSession { account, key: session, payload: None }));
     step(c, "cache: a session opens", &town.cache, &[open]);
     let (server, version) = town.cache.owner(account).expect("it is in a room");
     let release = asked(Ask::Cache(CacheAsk::Release { account, server, version }));

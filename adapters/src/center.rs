@@ -37,12 +37,12 @@ pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, shell: Arc<She
     }
 }
 
-async fn room_server(stream: TcpStream, ip: IpAddr, _pass: Pass, shell: Arc<Shell>, key: SharedKey) {
+async fn room_server(mut stream: TcpStream, ip: IpAddr, _pass: Pass, shell: Arc<Shell>, key: SharedKey) {
     let conn = shell.next_conn();
     let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
     shell.opened(RoleId::Center, conn, ip, Arc::clone(&peer));
     let mut session = RoomServer { conn, peer: &peer, shell: &shell, key, from: FromServer::default() };
-    if peer::run(&stream, &peer, &mut session).await != End::Flush {
+    if peer::run(&mut stream, &peer, &mut session).await != End::Flush {
         shell.closed(RoleId::Center, conn);
     }
 }
@@ -72,13 +72,13 @@ impl Session for RoomServer<'_> {
 pub(crate) async fn connect(address: String, shell: Arc<Shell>) {
     let mut again = Again::default();
     loop {
-        if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&address)).await {
+        if let Ok(Ok(mut stream)) = timeout(CONNECT, TcpStream::connect(&address)).await {
             peer::tune_link(&stream);
             tracing::info!(%address, "linked to RCenter");
             let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
             shell.uplink(Some(Arc::clone(&peer)));
             let since = Instant::now();
-            peer::run(&stream, &peer, &mut Uplink { shell: &shell }).await;
+            peer::run(&mut stream, &peer, &mut Uplink { shell: &shell }).await;
             again.lasted(since.elapsed());
             shell.uplink(None);
             tracing::warn!(%address, "the link to RCenter is lost");

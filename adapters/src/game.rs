@@ -68,9 +68,14 @@ impl Frames {
     /// Writes a message, compressed where the original would. It goes to those it is [sent](Self::send) to;
     /// empty if it is too long for a frame.
     pub fn write<M: WireMessage>(&mut self, command: u16, message: &M) -> Range<usize> {
+        self.write_body(command, |body| message.encode_body(body))
+    }
+
+    /// Writes a message whose body `encode` appends, as [`Frames::write`].
+    pub fn write_body(&mut self, command: u16, encode: impl FnOnce(&mut Vec<u8>)) -> Range<usize> {
         let start = self.bytes.len();
         self.body.clear();
-        message.encode_body(&mut self.body);
+        encode(&mut self.body);
         // A message too long for a frame is a defect of the game: it sends nothing then.
         let written = frame::encode_client(command, &self.body, &mut self.bytes);
         debug_assert!(written.is_ok(), "a game's message fits a frame");
@@ -120,18 +125,26 @@ const FRAME_MILLIS: u128 = 25;
 #[derive(Default)]
 struct Room {
     began: Duration,
-    /// In the order of their coming, as are the messages about them in `welcome`.
+    /// In the order of their coming, as are their parts of `others` and `balls`.
     members: Vec<Member>,
-    /// What the next newcomer is told, with everybody in it.
-    welcome: MsgLoginResult,
+    /// Everybody, encoded once for all newcomers who are told of them.
+    others: Vec<u8>,
+    /// Everybody's balls, likewise.
+    balls: Vec<u8>,
+    /// In the order of their numbers.
     changes: Vec<Change>,
     /// Changes ever.
     count: u64,
 }
 
-#[derive(Clone, Copy)]
 struct Member {
     conn: ConnId,
+    /// What the others are told of it.
+    added: MsgAddPlayer,
+    /// Its bytes of the room's `others`.
+    other: usize,
+    /// Its bytes of the room's `balls`.
+    ball: usize,
     /// The number of the change that brought it.
     since: u64,
     announced: bool,
@@ -181,31 +194,31 @@ impl Game for Lounge {
         // Zero is no ball.
         self.balls = self.balls.checked_add(1).unwrap_or(1);
         let room = self.rooms.entry(id).or_insert_with(|| Room { began: now, ..Room::default() });
-        room.enter(conn, account, &name, self.balls);
-        let top = MsgTop::default();
-        room.welcome.ok = true;
-        room.welcome.id = account.0;
-        room.welcome.name.clear();
-        room.welcome.name.push_str(&name);
-        room.welcome.frame = u32::try_from((now - room.began).as_millis() / FRAME_MILLIS).unwrap_or(u32::MAX);
-        room.welcome.ball_id = self.balls;
+        let member = room.enter(conn, account, &name, self.balls);
+        let welcome = MsgLoginResult {
+            ok: true,
+            id: account.0,
+            name: name.as_str().into(),
+            frame: u32::try_from((now - room.began).as_millis() / FRAME_MILLIS).unwrap_or(u32::MAX),
+            ball_id: self.balls,
+            ..MsgLoginResult::default()
+        };
         // The original names the player's own ball first; the order of the others means nothing.
-        let last = room.welcome.playerballs.len() - 1;
-        room.welcome.playerballs.swap(0, last);
-        let added = room.welcome.others.last().cloned().unwrap_or_default();
+        let (balls, own) = room.balls.split_at(room.balls.len() - member.ball);
+        let voice = RetVoiceInfo { address: self.voice.clone(), room_id: id.0 };
         for (command, written) in [
-            (cmd::TOP, to.write(cmd::TOP, &top)),
-            (cmd::LOGIN, to.write(cmd::LOGIN, &room.welcome)),
-            (cmd::ADD_PLAYER, to.write(cmd::ADD_PLAYER, &MsgAddPlayer { player: added })),
+            (cmd::TOP, to.write(cmd::TOP, &MsgTop::default())),
             (
-                cmd::VOICE_INFO,
-                to.write(cmd::VOICE_INFO, &RetVoiceInfo { address: self.voice.clone(), room_id: id.0 }),
+                cmd::LOGIN,
+                to.write_body(cmd::LOGIN, |out| welcome.encode_around(&room.others, [own, balls], out)),
             ),
+            (cmd::ADD_PLAYER, to.write(cmd::ADD_PLAYER, &member.added)),
+            (cmd::VOICE_INFO, to.write(cmd::VOICE_INFO, &voice)),
         ] {
             debug_assert!(!written.is_empty(), "command {command} was written");
             to.send(conn, written);
         }
-        room.welcome.playerballs.swap(0, last);
+        room.members.push(member);
         let full = room.changes.len() > CHANGES_MAX;
         let alone = room.members.len() == 1;
         self.players.insert(conn, id);
@@ -251,35 +264,51 @@ impl Game for Lounge {
 }
 
 impl Room {
-    fn enter(&mut self, conn: ConnId, account: AccountId, name: &str, ball: u32) {
+    /// Takes note of a newcomer, who is still to be put behind the other members.
+    fn enter(&mut self, conn: ConnId, account: AccountId, name: &str, ball: u32) -> Member {
         self.count += 1;
-        self.members.push(Member { conn, since: self.count, announced: false });
-        self.welcome.others.push(MsgPlayer {
+        self.changes.push(Change { number: self.count, what: What::Came(conn) });
+        let player = MsgPlayer {
             id: account.0,
             name: name.into(),
             is_live: true,
             ball_id: ball,
             ..MsgPlayer::default()
-        });
-        self.welcome.playerballs.push(MsgPlayerBall { id: ball, level: 1, ..MsgPlayerBall::default() });
-        self.changes.push(Change { number: self.count, what: What::Came(conn) });
+        };
+        let (others, balls) = (self.others.len(), self.balls.len());
+        MsgLoginResult::encode_other(&player, &mut self.others);
+        let own = MsgPlayerBall { id: ball, level: 1, ..MsgPlayerBall::default() };
+        MsgLoginResult::encode_playerball(&own, &mut self.balls);
+        Member {
+            conn,
+            added: MsgAddPlayer { player },
+            other: self.others.len() - others,
+            ball: self.balls.len() - balls,
+            since: self.count,
+            announced: false,
+        }
     }
 
     fn leave(&mut self, conn: ConnId) {
         let Some(index) = self.members.iter().position(|member| member.conn == conn) else { return };
+        let (other, ball) = self.members[..index]
+            .iter()
+            .fold((0, 0), |(other, ball), before| (other + before.other, ball + before.ball));
         let member = self.members.remove(index);
-        let player = self.welcome.others.remove(index);
-        self.welcome.playerballs.remove(index);
+        self.others.drain(other..other + member.other);
+        self.balls.drain(ball..ball + member.ball);
         self.count += 1;
         let since = if member.announced { 0 } else { member.since };
         if !member.announced {
-            self.changes.retain(|change| change.number != member.since);
+            if let Ok(came) = self.changes.binary_search_by_key(&member.since, |change| change.number) {
+                self.changes.remove(came);
+            }
             // Who came after him has him on the list; if nobody did, nobody ever hears of him.
             if self.members.last().is_none_or(|last| last.since < member.since) {
                 return;
             }
         }
-        let what = What::Went { account: AccountId(player.id), since };
+        let what = What::Went { account: AccountId(member.added.player.id), since };
         self.changes.push(Change { number: self.count, what });
     }
 
@@ -294,11 +323,10 @@ impl Room {
                     continue;
                 }
                 What::Came(conn) => {
-                    let Some(index) = self.members.iter().position(|member| member.conn == conn) else {
+                    let Some(member) = self.members.iter().find(|member| member.conn == conn) else {
                         continue;
                     };
-                    let player = self.welcome.others[index].clone();
-                    (0, to.write(cmd::ADD_PLAYER, &MsgAddPlayer { player }))
+                    (0, to.write(cmd::ADD_PLAYER, &member.added))
                 }
                 What::Went { account, since } => {
                     (since, to.write(cmd::REMOVE_PLAYER, &MsgRemovePlayer { id: account.0 }))
@@ -320,4 +348,96 @@ impl Room {
 /// Whether a member came before change `number` happened, but not before the one it is about, if that matters.
 const fn hears(member: &Member, number: u64, since: u64) -> bool {
     member.since < number && member.since > since
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// What a newcomer is told of: the frames for it, by command.
+    fn told(frames: &mut Frames, conn: ConnId) -> Vec<(u16, Vec<u8>)> {
+        let mut told = Vec::new();
+        frames.deliver(|to, bytes| {
+            let frame = frame::decode_exact(bytes, frame::FRAME_MAX).expect("a frame");
+            if to == conn {
+                told.push((frame.cmd, frame.payload(frame::INFLATE_MAX).expect("inflates").into_owned()));
+            }
+        });
+        told
+    }
+
+    proptest! {
+        #[test]
+        fn a_newcomer_is_told_of_everybody_who_is_there(
+            moves in proptest::collection::vec((0u64..8, any::<bool>(), any::<bool>()), 1..40),
+        ) {
+            let (mut lounge, mut frames) = (Lounge::new(String::new()), Frames::default());
+            let mut there: Vec<u64> = Vec::new();
+            for (who, comes, ticks) in moves {
+                there.retain(|other| *other != who);
+                if !comes {
+                    lounge.left(ConnId(who), Duration::ZERO);
+                    continue;
+                }
+                there.push(who);
+                let name = gatepass_core::text::nickname(&format!("player {who}"));
+                let player = Player { conn: ConnId(who), account: AccountId(100 + who), room: RoomId(1), name };
+                lounge.joined(&player, Duration::ZERO, &mut frames);
+                let told = told(&mut frames, ConnId(who));
+                let commands: Vec<u16> = told.iter().map(|(command, _)| *command).collect();
+                prop_assert_eq!(commands, [cmd::TOP, cmd::LOGIN, cmd::ADD_PLAYER, cmd::VOICE_INFO]);
+                let greeting = MsgLoginResult::decode_body(&told[1].1).expect("complete");
+                let others: Vec<u64> = greeting.others.iter().map(|other| other.id - 100).collect();
+                prop_assert_eq!(&others, &there, "in the order of their coming");
+                let mut balls: Vec<u32> = greeting.playerballs.iter().map(|ball| ball.id).collect();
+                prop_assert_eq!(balls[0], greeting.ball_id, "its own ball first");
+                balls.sort_unstable();
+                let mut all: Vec<u32> = greeting.others.iter().map(|other| other.ball_id).collect();
+                all.sort_unstable();
+                prop_assert_eq!(balls, all);
+                if ticks {
+                    lounge.tick(TICK, &mut frames);
+                    frames.deliver(|_, _| {});
+                }
+            }
+        }
+
+        #[test]
+        fn whoever_stays_knows_in_the_end_who_is_there(
+            moves in proptest::collection::vec((1u64..6, any::<bool>(), any::<bool>()), 1..40),
+        ) {
+            let (mut lounge, mut frames) = (Lounge::new(String::new()), Frames::default());
+            let mut there = std::collections::BTreeSet::new();
+            let mut known = std::collections::BTreeSet::new();
+            let stays = (0, true, false);
+            for (who, comes, ticks) in [stays].into_iter().chain(moves).chain([(6, true, true)]) {
+                if comes {
+                    let name = gatepass_core::text::nickname("n");
+                    let player = Player { conn: ConnId(who), account: AccountId(who), room: RoomId(1), name };
+                    lounge.joined(&player, Duration::ZERO, &mut frames);
+                    there.insert(who);
+                } else {
+                    lounge.left(ConnId(who), Duration::ZERO);
+                    there.remove(&who);
+                }
+                if ticks {
+                    lounge.tick(TICK, &mut frames);
+                }
+                for (command, body) in told(&mut frames, ConnId(0)) {
+                    match command {
+                        cmd::ADD_PLAYER => {
+                            known.insert(MsgAddPlayer::decode_body(&body).expect("complete").player.id);
+                        }
+                        cmd::REMOVE_PLAYER => {
+                            known.remove(&MsgRemovePlayer::decode_body(&body).expect("complete").id);
+                        }
+                        _ => {}
+                    }
+                }
+            }
+            prop_assert_eq!(known, there);
+        }
+    }
 }

@@ -34,6 +34,8 @@ pub mod load;
 pub mod metrics;
 pub mod peer;
 mod ports;
+#[doc(hidden)]
+pub mod readers;
 pub mod record;
 pub mod server;
 pub mod service;

@@ -15,8 +15,11 @@ use bytes::{Buf, BytesMut};
 use gatepass_core::wire::frame::{self, Frame};
 use socket2::SockRef;
 use tokio::{
-    io::Interest,
-    net::TcpStream,
+    io::AsyncReadExt,
+    net::{
+        TcpStream,
+        tcp::{ReadHalf, WriteHalf},
+    },
     sync::Notify,
     time::{sleep, timeout},
 };
@@ -138,8 +141,9 @@ pub(crate) trait Session {
 }
 
 /// Runs a connection to its end. `Flush` if this side ended it, else the peer did or it broke a bound.
-pub(crate) async fn run(stream: &TcpStream, peer: &Peer, session: &mut impl Session) -> End {
-    let mut pump = Pump { stream, peer, input: BytesMut::new(), output: Vec::new(), written: 0 };
+pub(crate) async fn run(stream: &mut TcpStream, peer: &Peer, session: &mut impl Session) -> End {
+    let (reader, writer) = stream.split();
+    let mut pump = Pump { reader, writer, peer, input: BytesMut::new(), output: Vec::new(), written: 0 };
     let end = pump.run(session).await.unwrap_or(End::Cut);
     if end == End::Flush {
         // A peer that does not read must not keep the connection for ever.
@@ -149,7 +153,8 @@ pub(crate) async fn run(stream: &TcpStream, peer: &Peer, session: &mut impl Sess
 }
 
 struct Pump<'a> {
-    stream: &'a TcpStream,
+    reader: ReadHalf<'a>,
+    writer: WriteHalf<'a>,
     peer: &'a Peer,
     input: BytesMut,
     output: Vec<u8>,
@@ -170,34 +175,21 @@ impl Pump<'_> {
                 more = self.frames(session)?;
                 continue;
             }
-            let interest = if self.written < self.output.len() {
-                Interest::READABLE | Interest::WRITABLE
-            } else {
-                Interest::READABLE
-            };
+            let behind = self.written < self.output.len();
+            self.input.reserve(CHUNK);
             tokio::select! {
                 biased;
-                ready = self.stream.ready(interest) => {
-                    if ready?.is_readable() {
-                        if !self.read()? {
-                            return Ok(End::Cut);
-                        }
-                        more = self.frames(session)?;
+                // Unlike a look whether there is something, a read that is not filled also tells that nothing
+                // is left: the next one is not tried in vain.
+                read = self.reader.read_buf(&mut self.input) => {
+                    if read? == 0 {
+                        return Ok(End::Cut);
                     }
+                    more = self.frames(session)?;
                 }
+                writable = self.writer.writable(), if behind => writable?,
                 () = self.peer.wake.notified() => {}
             }
-        }
-    }
-
-    /// Reads once. `false` at the end of the stream.
-    fn read(&mut self) -> io::Result<bool> {
-        self.input.reserve(CHUNK);
-        match self.stream.try_read_buf(&mut self.input) {
-            Ok(0) => Ok(false),
-            Ok(_) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(true),
-            Err(error) => Err(error),
         }
     }
 
@@ -228,7 +220,7 @@ impl Pump<'_> {
                     return Ok(end);
                 }
             }
-            match self.stream.try_write(&self.output[self.written..]) {
+            match self.writer.try_write(&self.output[self.written..]) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
                 Ok(n) => self.written += n,
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(self.blocked()),
@@ -247,8 +239,8 @@ impl Pump<'_> {
     async fn finish(&mut self) -> io::Result<()> {
         loop {
             while self.written < self.output.len() {
-                self.stream.writable().await?;
-                match self.stream.try_write(&self.output[self.written..]) {
+                self.writer.writable().await?;
+                match self.writer.try_write(&self.output[self.written..]) {
                     Ok(n) => self.written += n,
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                     Err(error) => return Err(error),
@@ -261,15 +253,11 @@ impl Pump<'_> {
                 break;
             }
         }
-        SockRef::from(self.stream).shutdown(std::net::Shutdown::Write)?;
+        SockRef::from(self.writer.as_ref()).shutdown(std::net::Shutdown::Write)?;
         let mut discarded = [0; 1024];
         loop {
-            self.stream.readable().await?;
-            match self.stream.try_read(&mut discarded) {
-                Ok(0) => return Ok(()),
-                Ok(_) => {}
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
-                Err(error) => return Err(error),
+            if self.reader.read(&mut discarded).await? == 0 {
+                return Ok(());
             }
         }
     }

@@ -19,7 +19,7 @@ use gatepass_core::{
     role::{Event, Outage},
     wire::frame::{FRAME_MAX, Frame},
 };
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use tokio::{
     net::{TcpListener, TcpStream},
     sync::Notify,
@@ -194,14 +194,14 @@ impl Client {
     pub(crate) async fn run(self: Arc<Self>, key: SharedKey, shell: Arc<Shell>) {
         let mut again = Again::default();
         while !self.lock().closed {
-            if let Ok(Ok(stream)) = timeout(CONNECT, TcpStream::connect(&self.address)).await {
+            if let Ok(Ok(mut stream)) = timeout(CONNECT, TcpStream::connect(&self.address)).await {
                 peer::tune_link(&stream);
                 let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
                 let hello = Hello { key: key.expose().to_owned() };
                 peer.queue(|bytes| encode_own(HELLO, &hello, bytes));
                 let mut session = Asking { client: &self, peer: &peer, shell: &shell };
                 let since = Instant::now();
-                peer::run(&stream, &peer, &mut session).await;
+                peer::run(&mut stream, &peer, &mut session).await;
                 self.down(&shell);
                 again.lasted(since.elapsed());
             }
@@ -282,7 +282,7 @@ pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, shell: Arc<She
     }
 }
 
-async fn asker(stream: TcpStream, _pass: Pass, link: u64, shell: Arc<Shell>, key: SharedKey) {
+async fn asker(mut stream: TcpStream, _pass: Pass, link: u64, shell: Arc<Shell>, key: SharedKey) {
     let peer = Arc::new(Peer::new(LINK_QUEUE_MAX));
     let mut session = Answering { peer: &peer, shell: &shell, link, key };
     let strangers = async {
@@ -292,7 +292,7 @@ async fn asker(stream: TcpStream, _pass: Pass, link: u64, shell: Arc<Shell>, key
         }
     };
     tokio::select! {
-        _ = peer::run(&stream, &peer, &mut session) => {}
+        _ = peer::run(&mut stream, &peer, &mut session) => {}
         () = strangers => {}
     }
     shell.asker(link, None);
@@ -353,6 +353,21 @@ impl Answering<'_> {
 /// The link and the role behind an asker of another process.
 pub(crate) const fn split_asker(asker: u64) -> (u64, u8) {
     (asker / ROLES, (asker % ROLES) as u8)
+}
+
+/// Reads a frame as either end of a link does, and writes what was read.
+pub(crate) fn rewrite(frame: &Frame<'_>, out: &mut Vec<u8>) {
+    fn again<M: Serialize + DeserializeOwned>(frame: &Frame<'_>, out: &mut Vec<u8>) {
+        if let Some(msg) = decode_own::<M>(frame.body) {
+            encode_own(frame.cmd, &msg, out);
+        }
+    }
+    match frame.cmd {
+        HELLO => again::<Hello>(frame, out),
+        ASK => again::<Asked>(frame, out),
+        ANSWER => again::<Answered>(frame, out),
+        _ => {}
+    }
 }
 
 /// Queues an answer to another process.

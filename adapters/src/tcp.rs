@@ -29,12 +29,12 @@ pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, shell: Arc<She
     }
 }
 
-async fn player(stream: TcpStream, ip: IpAddr, _pass: Pass, shell: Arc<Shell>) {
+async fn player(mut stream: TcpStream, ip: IpAddr, _pass: Pass, shell: Arc<Shell>) {
     let conn = shell.next_conn();
     let peer = Arc::new(Peer::new(QUEUE_MAX));
     shell.opened(RoleId::Room, conn, ip, Arc::clone(&peer));
     let mut session = Player { conn, peer: &peer, shell: &shell };
-    if peer::run(&stream, &peer, &mut session).await != End::Flush {
+    if peer::run(&mut stream, &peer, &mut session).await != End::Flush {
         shell.closed(RoleId::Room, conn);
     }
 }

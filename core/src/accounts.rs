@@ -100,6 +100,7 @@ impl Accounts {
             Credentials::Password { name, password } => (name, password, false),
             Credentials::Register { name, password } => (name, password, true),
             Credentials::Guest { device } => return self.verify_guest(device, guest_password, out),
+            Credentials::Signed { name, .. } => return self.verify_signed(name, guest_password, out),
         };
         if !well_formed(&name) || password.is_empty() {
             return AccountsAnswer::Refused(Refusal::Malformed);
@@ -130,6 +131,27 @@ impl Accounts {
             return AccountsAnswer::Refused(Refusal::Banned);
         }
         AccountsAnswer::Verified { account: id, name, newbie: false, guest: false }
+    }
+
+    /// The signature has been checked, and is all there is to check. An account that is made for it gets a password
+    /// that nobody is ever told.
+    fn verify_signed(&mut self, name: Name, password: Password, out: &mut Effects) -> AccountsAnswer {
+        if !well_formed(&name) {
+            return AccountsAnswer::Refused(Refusal::Malformed);
+        }
+        // A guest's account is its device's alone.
+        if is_guest_name(&name) {
+            return AccountsAnswer::Refused(Refusal::NameTaken);
+        }
+        let known = self.by_name(&name);
+        let Some(id) = known.or_else(|| self.create(name, None, password)) else {
+            return AccountsAnswer::Refused(Refusal::NameTaken);
+        };
+        out.note(Fact::CredentialChecked { account: id, genuine: true });
+        if self.accounts[&id].banned {
+            return AccountsAnswer::Refused(Refusal::Banned);
+        }
+        AccountsAnswer::Verified { account: id, name, newbie: known.is_none(), guest: false }
     }
 
     fn verify_guest(&mut self, device: Device, password: Password, out: &mut Effects) -> AccountsAnswer {

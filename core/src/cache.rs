@@ -2,14 +2,14 @@
 //!
 //! Each question is one atomic operation. On one machine this role *is* the cache.
 
-use alloc::collections::BTreeMap;
+use alloc::collections::{BTreeMap, BTreeSet};
 
 use arrayvec::ArrayVec;
 
 use crate::{
-    ids::{AccountId, CallId, Generation, Ordinal, RoomKey, Seq, ServerId, SessionKey, Version},
+    ids::{AccountId, CallId, Generation, Ordinal, Payload, RoomKey, Seq, ServerId, SessionKey, Version},
     ledger::Fact,
-    limits::{LeaseTerms, REASSERT_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
+    limits::{LeaseTerms, PAYLOADS_MAX, REASSERT_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
     message::{Answer, Ask, CacheAnswer, CacheAsk, Grant, Place, Question},
     policy::Handover,
     refusal::Refusal,
@@ -26,6 +26,8 @@ pub struct Cache {
     count: u64,
     accounts: BTreeMap<AccountId, Account>,
     sessions: BTreeMap<SessionKey, AccountId>,
+    /// Signed payloads that have been used.
+    payloads: BTreeSet<Payload>,
     tokens: BTreeMap<RoomKey, Token>,
     /// Per server the newest renewal its lease stands on. A server without a lease owns nothing.
     leases: BTreeMap<ServerId, u32>,
@@ -81,6 +83,7 @@ impl Cache {
             count: 0,
             accounts: BTreeMap::new(),
             sessions: BTreeMap::new(),
+            payloads: BTreeSet::new(),
             tokens: BTreeMap::new(),
             leases: BTreeMap::new(),
         }
@@ -124,8 +127,8 @@ impl Cache {
     fn open_session(
         &mut self,
         cx: &Cx<'_>,
-        account: AccountId,
-        key: SessionKey,
+        (account, key): (AccountId, SessionKey),
+        payload: Option<Payload>,
         out: &mut Effects,
     ) -> CacheAnswer {
         match self.sessions.get(&key) {
@@ -135,6 +138,13 @@ impl Cache {
             Some(_) => return CacheAnswer::Refused(Refusal::Busy),
             None => {}
         }
+        let payload = payload.filter(|_| cx.settings.policy.signature_remembered);
+        if payload.is_some_and(|payload| self.payloads.contains(&payload)) {
+            return CacheAnswer::Refused(Refusal::SignatureReplayed);
+        }
+        if payload.is_some() && self.payloads.len() >= PAYLOADS_MAX {
+            return CacheAnswer::Refused(Refusal::Busy);
+        }
         if cx.settings.policy.one_session {
             self.end_session_of(account, out);
         }
@@ -143,6 +153,10 @@ impl Cache {
         }
         self.accounts.entry(account).or_default().session = Some(key);
         self.sessions.insert(key, account);
+        if let Some(payload) = payload {
+            self.payloads.insert(payload);
+            out.arm(Timer::PayloadEnd(payload), cx.settings.times.payload_memory());
+        }
         out.arm(Timer::SessionEnd(key), cx.settings.times.session);
         out.note(Fact::SessionOpened { key, account });
         CacheAnswer::Done
@@ -321,7 +335,9 @@ impl Cache {
         // A renewal that was overtaken by a later one must not stand for more than that one.
         if number >= *newest {
             *newest = number;
-            out.arm(Timer::ServerLease(server), cx.settings.times.lease);
+            if cx.settings.policy.leases_expire {
+                out.arm(Timer::ServerLease(server), cx.settings.times.lease);
+            }
         }
         CacheAnswer::Renewed { generation: self.generation }
     }
@@ -388,7 +404,9 @@ impl Cache {
 
     fn asked(&mut self, cx: &Cx<'_>, ask: CacheAsk, out: &mut Effects) -> CacheAnswer {
         match ask {
-            CacheAsk::OpenSession { account, key } => self.open_session(cx, account, key, out),
+            CacheAsk::OpenSession { account, key, payload } => {
+                self.open_session(cx, (account, key), payload, out)
+            }
             CacheAsk::FindSession { key } => self.find_session(key),
             CacheAsk::IssueToken { session, account, key, place } => {
                 self.issue_token(cx, (session, account), key, place, out)
@@ -454,6 +472,7 @@ impl Role for Cache {
                 Step::Advanced
             }
             Event::Fired(Timer::TokenEnd(key)) => self.token_ended(cx, key, out),
+            Event::Fired(Timer::PayloadEnd(payload)) if self.payloads.remove(&payload) => Step::Advanced,
             Event::Fired(Timer::ServerLease(server)) if self.end_lease(server) => Step::Advanced,
             Event::Fired(Timer::Grace) if self.in_grace => {
                 self.in_grace = false;

@@ -3,7 +3,7 @@
 //! It is what drives the scripted player of the command line, and what the players of a simulated world are.
 
 use crate::{
-    ids::{AccountId, Addr, ConnId, RoomId, RoomKey, SessionKey},
+    ids::{AccountId, Addr, ConnId, Payload, RoomId, RoomKey, SessionKey},
     message::{Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom},
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Event, Role, Step, Timer, Why},
@@ -162,7 +162,17 @@ impl Client {
     fn log_in(&mut self, cx: &Cx<'_>, out: &mut Effects) {
         let conn = self.next_conn();
         self.phase = Phase::LoggingIn(conn);
-        self.request(cx, conn, RequestBody::Login(self.script.credentials.clone()), out);
+        self.request(cx, conn, RequestBody::Login(self.credentials(conn)), out);
+    }
+
+    /// What he says of himself on this connection. A payload is accepted once, so every login needs a new one.
+    fn credentials(&self, conn: ConnId) -> Credentials {
+        match self.script.credentials {
+            Credentials::Signed { name, age, .. } => {
+                Credentials::Signed { name, payload: Payload::new(u128::from(conn.0).to_be_bytes()), age }
+            }
+            ref given => given.clone(),
+        }
     }
 
     fn ask_room(&mut self, cx: &Cx<'_>, out: &mut Effects) {

@@ -127,8 +127,8 @@ macro_rules! key {
     ($(#[$doc:meta])* $name:ident) => {
         $(#[$doc])*
         ///
-        /// 128 random bits, 32 lower-case hex digits on the wire. Equality takes constant time; `Debug` does
-        /// not show it.
+        /// 128 bits that nobody can guess, 32 lower-case hex digits on the wire. Equality takes constant time;
+        /// `Debug` does not show it.
         #[derive(Clone, Copy, Default, Serialize, Deserialize)]
         #[serde(transparent)]
         pub struct $name([u8; 16]);
@@ -202,6 +202,11 @@ key!(
 key!(
     /// A room token: admits one session, at one server, for one account.
     RoomKey
+);
+key!(
+    /// One signed payload: 128 bits of a digest over all that was signed, so that no two payloads share it. Whoever
+    /// checks the signature computes it from the bytes; it is never on a wire of players.
+    Payload
 );
 
 fn parse_hex(text: &[u8]) -> Option<[u8; 16]> {

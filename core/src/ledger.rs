@@ -5,9 +5,9 @@ use alloc::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AccountId, ConnId, RoomId, RoomKey, Seq, ServerId, SessionKey},
+    ids::{AccountId, ConnId, Payload, RoomId, RoomKey, Seq, ServerId, SessionKey},
     limits::LeaseTerms,
-    message::Place,
+    message::{Age, Place},
     refusal::Refusal,
     text::Name,
 };
@@ -21,6 +21,20 @@ pub enum Fact {
         account: AccountId,
         /// Whether it was the account's own, whatever the policy made of it.
         genuine: bool,
+    },
+    /// A login was answered with a session on the strength of a signed payload.
+    SignatureAccepted {
+        /// Which.
+        payload: Payload,
+        /// How old it was when it came, whatever the policy made of it.
+        age: Age,
+    },
+    /// A login by a signed payload was refused.
+    SignatureRefused {
+        /// Which.
+        payload: Payload,
+        /// Why.
+        why: Refusal,
     },
     /// The cache opened a session.
     SessionOpened {
@@ -181,6 +195,8 @@ pub enum Ended {
 pub struct Ledger {
     /// Genuine verifications not yet used up by a session, per account.
     pub verified: BTreeMap<AccountId, u32>,
+    /// Signed payloads ever accepted.
+    pub accepted: BTreeSet<Payload>,
     /// Sessions ever opened.
     pub sessions: BTreeMap<SessionKey, Session>,
     /// Tokens ever issued.

@@ -15,6 +15,8 @@ pub const REQUESTS_MAX: usize = 8_192;
 pub const BACKOFFS_MAX: usize = 65_536;
 /// Sessions one cache holds.
 pub const SESSIONS_MAX: usize = 1_000_000;
+/// Signed payloads one cache remembers. Only what was accepted is remembered, so strangers cannot fill it.
+pub const PAYLOADS_MAX: usize = 1_000_000;
 /// Room tokens the cache remembers per account, spent ones included.
 pub const TOKENS_PER_ACCOUNT_MAX: usize = 4;
 /// RoomServers one cache or RCenter knows.
@@ -102,6 +104,10 @@ pub struct Times {
     /// First pause after a failed login; doubles with every further failure.
     #[serde(with = "human")]
     pub backoff: Duration,
+    /// A signed payload is taken this long after it was signed by the verifier's clock, and this long before: the
+    /// clocks of verifier and signer differ.
+    #[serde(with = "human")]
+    pub signature_window: Duration,
     /// A draining RoomServer closes what is left after this time.
     #[serde(with = "human")]
     pub drain: Duration,
@@ -127,6 +133,7 @@ impl Default for Times {
             reply: secs(12),
             heartbeat: secs(30),
             backoff: secs(1),
+            signature_window: secs(300),
             drain: secs(20),
         }
     }
@@ -137,6 +144,13 @@ impl Times {
     #[must_use]
     pub const fn lease_terms(&self) -> LeaseTerms {
         LeaseTerms { lease: self.lease, margin: self.lease_margin }
+    }
+
+    /// How long a used payload must be remembered, so that it is never forgotten while it could still be taken: it
+    /// may be used at the very beginning of its window, and again by a request that came at the very end.
+    #[must_use]
+    pub fn payload_memory(&self) -> Duration {
+        self.signature_window * 2 + self.request
     }
 
     /// Whether the times agree with each other; says which two do not.
@@ -159,6 +173,7 @@ impl Times {
             self.reply,
             self.heartbeat,
             self.backoff,
+            self.signature_window,
             self.drain,
         ];
         let sane = Duration::from_millis(1)..=Duration::from_secs(366 * 24 * 3600);
@@ -185,6 +200,10 @@ impl Times {
             (
                 self.request < self.reply,
                 "request must be shorter than reply, or clients give up before the answer",
+            ),
+            (
+                self.request < self.signature_window,
+                "signature_window must be longer than request, or a login outlives what it stands on",
             ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {

@@ -6,7 +6,10 @@ use core::fmt;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AccountId, Addr, CallId, Generation, LinkId, RoomId, RoomKey, Seq, ServerId, SessionKey, Version},
+    ids::{
+        AccountId, Addr, CallId, Generation, LinkId, Payload, RoomId, RoomKey, Seq, ServerId, SessionKey,
+        Version,
+    },
     limits::LeaseTerms,
     refusal::Refusal,
     text::{Device, Endpoint, Name, Nickname, Password},
@@ -57,6 +60,17 @@ pub enum RequestBody {
     Bad(Refusal),
 }
 
+/// Where a clock stands in the window of a signed payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub enum Age {
+    /// Before it: it says that it was signed later than now.
+    Future,
+    /// Inside.
+    Fresh,
+    /// Behind it.
+    Stale,
+}
+
 /// Who the client says it is.
 #[derive(Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Credentials {
@@ -79,6 +93,18 @@ pub enum Credentials {
         /// The device id: as good as a password, and treated as one.
         device: Device,
     },
+    /// The account of this name, on the word of somebody who is trusted and has signed it: a launcher, a portal. Like
+    /// [`Request::signed`], signature and age are checked where the bytes and the clock are: this is built only
+    /// of what is genuine. Whoever builds it sees to it that the name is one that only the signer gives out.
+    Signed {
+        /// Account name. The first such login makes the account.
+        name: Name,
+        /// What was signed.
+        payload: Payload,
+        /// Where the verifier's clock stands in its window, [`Times::signature_window`](crate::limits::Times) on
+        /// either side of when it was signed.
+        age: Age,
+    },
 }
 
 impl fmt::Debug for Credentials {
@@ -87,6 +113,7 @@ impl fmt::Debug for Credentials {
             Self::Password { name, .. } => write!(f, "Password({name:?}, ..)"),
             Self::Register { name, .. } => write!(f, "Register({name:?}, ..)"),
             Self::Guest { .. } => f.write_str("Guest(..)"),
+            Self::Signed { name, age, .. } => write!(f, "Signed({name:?}, {age:?}, ..)"),
         }
     }
 }
@@ -312,12 +339,14 @@ pub enum Answer {
 /// One atomic operation on the cache.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum CacheAsk {
-    /// Open a session; it replaces the account's older one.
+    /// Open a session; it replaces the account's older one. Repeated with the same key it has the same outcome.
     OpenSession {
         /// Whose.
         account: AccountId,
         /// Its new key.
         key: SessionKey,
+        /// The signed payload that is used up by it, if it stands on one.
+        payload: Option<Payload>,
     },
     /// Who is behind this cookie, and does he have an unspent token already?
     FindSession {
@@ -505,7 +534,7 @@ pub enum AccountsAnswer {
         name: Name,
         /// Just registered.
         newbie: bool,
-        /// Whether `guest_password` became its password.
+        /// Whether the player must be told `guest_password`: it is the only key to the account that was made.
         guest: bool,
     },
     /// The account may enter.

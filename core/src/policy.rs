@@ -17,6 +17,14 @@ pub struct Policy {
     pub udp_bind: UdpBind,
     /// Passwords are compared.
     pub password_checked: bool,
+    /// What was signed too long ago is refused.
+    pub signature_window_checked: bool,
+    /// What says that it was signed later than now is refused.
+    pub signature_future_refused: bool,
+    /// What was signed is accepted once.
+    pub signature_remembered: bool,
+    /// What was accepted is remembered until it is too old.
+    pub signature_memory_outlasts_window: bool,
     /// A new login ends the account's older session.
     pub one_session: bool,
     /// A token is issued only on a session that is current at that very moment.
@@ -81,6 +89,12 @@ pub struct Policy {
     pub seats_counted: bool,
     /// A RoomServer takes no more connections than it was sized for.
     pub connections_bounded: bool,
+    /// A LoginServer answers within a time, and a connection that is not verified within one is closed.
+    pub waits_bounded: bool,
+    /// A seat that nobody comes for is free again.
+    pub seats_expire: bool,
+    /// The lease of a server that does not renew it ends.
+    pub leases_expire: bool,
     /// A process that was stopped fires the timers that ran out meanwhile before it does anything else.
     pub timers_first: bool,
 }
@@ -139,6 +153,10 @@ impl Policy {
         resume: Resume::SameAddress,
         udp_bind: UdpBind::Off,
         password_checked: true,
+        signature_window_checked: true,
+        signature_future_refused: true,
+        signature_remembered: true,
+        signature_memory_outlasts_window: true,
         one_session: true,
         session_checked_at_issue: true,
         token_reissued: true,
@@ -171,6 +189,9 @@ impl Policy {
         capacity_enforced: true,
         seats_counted: true,
         connections_bounded: true,
+        waits_bounded: true,
+        seats_expire: true,
+        leases_expire: true,
         timers_first: true,
     };
 

@@ -158,8 +158,8 @@ impl RCenter {
     }
 
     fn place(&mut self, cx: &Cx<'_>, account: AccountId, scene: u32, out: &mut Effects) -> CenterAnswer {
+        let policy = cx.settings.policy;
         if let Some(seat) = self.seats.get(&account).copied() {
-            let policy = cx.settings.policy;
             let usable = self.server(seat.link).is_some_and(|server| {
                 // Players whom a former life of RCenter sent may have filled the room meanwhile.
                 let fits = server.rooms.get(&seat.place.room).is_some_and(|room| {
@@ -170,7 +170,9 @@ impl RCenter {
                 server.id == Some(seat.place.server) && server.ready && !server.draining && fits
             });
             if usable {
-                out.arm(Timer::Seat(account), cx.settings.times.seat);
+                if policy.seats_expire {
+                    out.arm(Timer::Seat(account), cx.settings.times.seat);
+                }
                 return CenterAnswer::Placed(Place { scene, ..seat.place });
             }
             self.free_seat(account);
@@ -188,7 +190,9 @@ impl RCenter {
         server.rooms.entry(room).or_default().seats += 1;
         let place = Place { server: id, endpoint: server.endpoint, room, scene };
         self.seats.insert(account, Seat { link: conn, place });
-        out.arm(Timer::Seat(account), cx.settings.times.seat);
+        if policy.seats_expire {
+            out.arm(Timer::Seat(account), cx.settings.times.seat);
+        }
         CenterAnswer::Placed(place)
     }
 
@@ -342,7 +346,8 @@ impl RCenter {
 impl Role for RCenter {
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match event {
-            Event::Opened { conn, .. } => {
+            // A connection opens once: a second time would forget the server behind it, but not its seats.
+            Event::Opened { conn, .. } if !self.links.contains_key(&conn) => {
                 if self.links.len() >= SERVERS_MAX {
                     out.push(Effect::Close(conn));
                 } else {

@@ -10,6 +10,10 @@ pub enum Refusal {
     Malformed,
     /// The request's signature is wrong.
     BadSignature,
+    /// The request was signed too long ago, or later than now.
+    SignatureStale,
+    /// What was signed has been used.
+    SignatureReplayed,
     /// The command is not served here.
     UnknownCommand,
     /// Unknown account or wrong password: never told apart.
@@ -59,7 +63,7 @@ impl Refusal {
     pub const fn code(self) -> u32 {
         match self {
             Self::Malformed => 8,
-            Self::BadSignature => 6,
+            Self::BadSignature | Self::SignatureStale | Self::SignatureReplayed => 6,
             Self::UnknownCommand => 9,
             Self::WrongCredentials => 5,
             Self::UnknownAccount => 11,
@@ -87,6 +91,8 @@ impl Refusal {
         match self {
             Self::Malformed => "malformed",
             Self::BadSignature => "bad_signature",
+            Self::SignatureStale => "signature_stale",
+            Self::SignatureReplayed => "signature_replayed",
             Self::UnknownCommand => "unknown_command",
             Self::WrongCredentials => "wrong_credentials",
             Self::UnknownAccount => "unknown_account",

@@ -6,7 +6,7 @@ use core::{fmt::Debug, hash::Hash, time::Duration};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ids::{AccountId, Addr, CallId, ConnId, RoomKey, ServerId, SessionKey},
+    ids::{AccountId, Addr, CallId, ConnId, Payload, RoomKey, ServerId, SessionKey},
     ledger::Fact,
     limits::{Capacity, EFFECTS_MAX, Times},
     message::{Answer, Ask, Asker, Message, Question},
@@ -214,6 +214,8 @@ pub enum Timer {
     SessionEnd(SessionKey),
     /// Cache: the token expires, or is forgotten.
     TokenEnd(RoomKey),
+    /// Cache: a signed payload is forgotten.
+    PayloadEnd(Payload),
     /// Cache: a server's lease ends.
     ServerLease(ServerId),
     /// Cache: the grace after a loss ends.

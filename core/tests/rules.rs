@@ -1,19 +1,25 @@
 //! The rules of the RoomServer, RCenter, LoginServer and client, one at a time. The cache has its model in the tests
 //! of the whole.
 
+#[path = "rules/edges.rs"]
+mod edges;
+
 use std::collections::VecDeque;
 
 use gatepass_core::{
     client::{Client, Outcome, Script},
-    ids::{AccountId, Addr, CallId, ConnId, Generation, Ordinal, RoomId, RoomKey, ServerId, SessionKey},
+    ids::{
+        AccountId, Addr, CallId, ConnId, Generation, Ordinal, Payload, RoomId, RoomKey, ServerId, SessionKey,
+    },
     ledger::{Ended, Fact},
     limits::Capacity,
     login::LoginServer,
     message::{
-        AccountsAnswer, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk, Credentials,
+        AccountsAnswer, Age, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk, Credentials,
         Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer, ToRoom,
         ToServer,
     },
+    policy::Policy,
     rcenter::RCenter,
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Entropy, Event, Role, Settings, Step, Timer},
@@ -29,9 +35,10 @@ impl Entropy for Numbers {
     }
 }
 
-/// A role under the strict policy, two players per room, and what its last event caused.
+/// A role under the strict policy unless said otherwise, two players per room, and what its last event caused.
 struct Sut<R> {
     role: R,
+    policy: Policy,
     entropy: Numbers,
     did: Vec<Effect>,
     asked: VecDeque<(CallId, Ask)>,
@@ -39,11 +46,12 @@ struct Sut<R> {
 
 impl<R: Role> Sut<R> {
     fn new(role: R) -> Self {
-        Self { role, entropy: Numbers(0), did: Vec::new(), asked: VecDeque::new() }
+        Self { role, policy: Policy::STRICT, entropy: Numbers(0), did: Vec::new(), asked: VecDeque::new() }
     }
 
     fn step(&mut self, event: Event) -> Step {
         let settings = Settings {
+            policy: self.policy,
             capacity: Capacity { room: 2, server: 3, ..Capacity::default() },
             ..Settings::default()
         };
@@ -390,6 +398,39 @@ fn guessing_pauses_the_guesser_and_not_the_owner() {
     it.attempt(5, owner, true);
     assert_eq!(it.refused(), None);
     assert_eq!(it.asked.len(), 1, "the owner's session is opened");
+}
+
+#[test]
+fn a_signed_login_is_taken_inside_of_its_window_and_asks_for_no_password() {
+    for (age, refused) in [
+        (Age::Future, Some(Refusal::SignatureStale)),
+        (Age::Fresh, None),
+        (Age::Stale, Some(Refusal::SignatureStale)),
+    ] {
+        let mut it = Sut::new(LoginServer::new());
+        let (name, payload) = (bounded("ann").unwrap(), Payload::new([5; 16]));
+        let body = RequestBody::Login(Credentials::Signed { name, payload, age });
+        let msg = Message::Request(Request { addr: A, signed: true, body });
+        let _ = it.step(Event::Received { conn: ConnId(1), msg });
+        assert_eq!((it.refused(), it.role.works_on(payload)), (refused, refused.is_none()), "{age:?}");
+        if let Some(why) = refused {
+            assert!(it.did(|e| *e == Effect::Note(Fact::SignatureRefused { payload, why })));
+            continue;
+        }
+        let verified = AccountsAnswer::Verified { account: ANN, name, newbie: true, guest: false };
+        let _ = it.answer(Answer::Accounts(verified));
+        let (_, ask) = it.asked.front().expect("it asks the cache");
+        assert!(
+            matches!(ask, Ask::Cache(CacheAsk::OpenSession { payload: Some(used), .. }) if *used == payload)
+        );
+        let _ = it.answer(Answer::Cache(CacheAnswer::Done));
+        assert!(it.did(|e| *e == Effect::Note(Fact::SignatureAccepted { payload, age })));
+        assert!(it.did(|e| matches!(
+            e,
+            Effect::Send { msg: Message::Reply(Reply::LoggedIn { password: None, newbie: true, .. }), .. }
+        )));
+        assert!(!it.role.works_on(payload));
+    }
 }
 
 #[test]

@@ -73,7 +73,7 @@ impl Scenario {
     }
 }
 
-const DAILY: [&str; 21] = [
+const DAILY: [&str; 23] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -95,6 +95,8 @@ const DAILY: [&str; 21] = [
     include_str!("scenarios/database.toml"),
     include_str!("scenarios/impatient.toml"),
     include_str!("scenarios/attacker.toml"),
+    include_str!("scenarios/in-the-end.toml"),
+    include_str!("scenarios/signatures.toml"),
 ];
 
 const LARGE: [&str; 3] = [

@@ -15,12 +15,14 @@ use stateright::Model;
 pub use crate::explorer::{Bounds, Progress};
 use crate::{
     choice::Choice,
+    eventually::{self, Unkept},
     explorer::{
         self, Found, Graph, GraphBounds, Keep, Options, Space, TooLarge, Unfit,
         liveness::{Lasso, always_possible},
         search_kept,
     },
     host::HostRole,
+    reductions::Reduction,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
     shared::fingerprint,
@@ -43,6 +45,42 @@ impl Worlds {
     pub const fn new(setup: Arc<Setup>) -> Self {
         Self { setup }
     }
+
+    /// Makes a choice, and whatever is not worth one.
+    fn follow(&self, world: &mut World, choice: Choice, scratch: &mut Scratch) -> bool {
+        let possible = world.apply(&self.setup, choice, scratch);
+        if possible {
+            world.settle(&self.setup, scratch, &mut |_| {});
+        }
+        possible
+    }
+
+    /// The choices of a way with those between them that were not worth one, as far as what breaks needs them.
+    fn in_full(&self, way: &[Choice], broken: Broken) -> Vec<Choice> {
+        let (mut world, mut scratch) = (World::new(&self.setup), Scratch::default());
+        let (mut all, mut between) = (Vec::new(), Vec::new());
+        for &choice in way {
+            world.apply(&self.setup, choice, &mut scratch);
+            all.push(choice);
+            world.settle(&self.setup, &mut scratch, &mut |arrival| {
+                between.push(all.len());
+                all.push(arrival);
+            });
+        }
+        for at in between.into_iter().rev() {
+            let arrival = all.remove(at);
+            if !leads_to(&self.setup, &all, broken) {
+                all.insert(at, arrival);
+            }
+        }
+        all
+    }
+}
+
+/// Whether these choices, all of them possible, break this in the end.
+fn leads_to(setup: &Setup, choices: &[Choice], broken: Broken) -> bool {
+    let (mut world, mut scratch) = (World::new(setup), Scratch::default());
+    choices.iter().all(|choice| world.apply(setup, *choice, &mut scratch)) && world.broken() == Some(broken)
 }
 
 thread_local! {
@@ -63,7 +101,7 @@ impl Model for Worlds {
 
     fn next_state(&self, world: &World, choice: Choice) -> Option<World> {
         let mut next = world.clone();
-        SCRATCH.with_borrow_mut(|scratch| next.apply(&self.setup, choice, scratch)).then_some(next)
+        SCRATCH.with_borrow_mut(|scratch| self.follow(&mut next, choice, scratch)).then_some(next)
     }
 
     fn format_action(&self, choice: &Choice) -> String {
@@ -119,7 +157,7 @@ impl Space for Worlds {
             }
             None => to.insert(from.clone()),
         };
-        next.apply(&self.setup, *choice, &mut memory.0)
+        self.follow(next, *choice, &mut memory.0)
     }
 
     /// The next step starts from a world that differs in few parts, so `to` stays.
@@ -189,7 +227,8 @@ pub struct Violation {
     pub broken: Broken,
     /// The choices that lead there.
     pub choices: Vec<Choice>,
-    /// No shorter way exists.
+    /// No shorter way exists. Otherwise one may, by as many choices as the way has arrivals that a reduction
+    /// does not count.
     pub shortest: bool,
 }
 
@@ -216,6 +255,8 @@ pub struct Report {
     pub properties: Vec<(Property, Verdict)>,
     /// Every goal of the scenario, and whether a run met it.
     pub goals: Vec<(Goal, bool)>,
+    /// Whether every run ends as it must, where that was looked at and there were not too many.
+    pub in_the_end: Option<bool>,
     /// What broke, the one that was asked for first.
     pub violations: Vec<Violation>,
 }
@@ -285,16 +326,18 @@ pub fn explore_kept(
         };
         if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     };
-    let options = Options { bounds, exact: false };
+    let options = Options { bounds, exact: !setup.reductions.has(Reduction::Fingerprints) };
     let outcome = search_kept(&worlds, options, &mut enough, progress, keep)?;
     let violation = |it: &Found<Broken>| {
-        let (_, choices) = outcome.path(&worlds, it.state)?;
-        Some(Violation { broken: it.finding, choices, shortest: true })
+        let (_, way) = outcome.path(&worlds, it.state)?;
+        let choices = worlds.in_full(&way, it.finding);
+        let shortest = choices.len() == way.len();
+        Some(Violation { broken: it.finding, choices, shortest })
     };
     let mut violations: Vec<Violation> = outcome.found.iter().filter_map(violation).collect();
     // What was asked for first, then in the order of the properties.
     violations.sort_by_key(|it| (!is_wanted(it.broken), it.broken));
-    let ended = match outcome.ended {
+    let mut ended = match outcome.ended {
         _ if !violations.is_empty() => Ended::Violated,
         explorer::Ended::Exhausted | explorer::Ended::Stopped => Ended::Exhausted,
         explorer::Ended::StateBound => Ended::StateBound,
@@ -302,7 +345,26 @@ pub fn explore_kept(
         explorer::Ended::TimeBound => Ended::TimeBound,
         explorer::Ended::Interrupted => Ended::Interrupted,
     };
+    let mut in_the_end = None;
+    if setup.scenario.patient && ended == Ended::Exhausted {
+        let unkept = match eventually::in_the_end(setup, GraphBounds::default()) {
+            Ok((_, None)) => {
+                in_the_end = Some(true);
+                None
+            }
+            Ok((_, unkept)) => unkept,
+            Err(_) => None,
+        };
+        if let Some(Unkept { promise, choices }) = unkept {
+            in_the_end = Some(false);
+            ended = Ended::Violated;
+            let goes_round = Broken::Invariant("a run goes round for ever");
+            let broken = promise.map_or(goes_round, Broken::Eventually);
+            violations.push(Violation { broken, choices, shortest: true });
+        }
+    }
     Ok(Report {
+        in_the_end,
         scenario: setup.scenario.name.clone(),
         policy: setup.scenario.policy.clone(),
         states: outcome.states,

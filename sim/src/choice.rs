@@ -53,6 +53,8 @@ pub enum Choice {
     },
     /// The attacker does something.
     Attack(Attack),
+    /// The window of a signed payload begins, or ends: the `n`th that somebody has sent, in order.
+    Age(u8),
 }
 
 impl fmt::Display for Choice {
@@ -80,6 +82,7 @@ impl fmt::Display for Choice {
             Self::Jump { node, kind, nth: 0 } => write!(f, "jump {node} {}", kind.name()),
             Self::Jump { node, kind, nth } => write!(f, "jump {node} {} +{nth}", kind.name()),
             Self::Attack(attack) => write!(f, "attack {attack}"),
+            Self::Age(nth) => write!(f, "age {nth}"),
         }
     }
 }
@@ -117,6 +120,7 @@ fn parse(line: &str) -> Option<Choice> {
         "hang-up" => Choice::HangUp(words.next()?.parse().ok()?),
         "pause" => Choice::Pause(words.next()?.parse().ok()?),
         "wake" => Choice::Wake(words.next()?.parse().ok()?),
+        "age" => Choice::Age(words.next()?.parse().ok()?),
         "attack" => Choice::Attack(Attack::parse(&mut words)?),
         "fire" | "jump" => {
             let node = words.next()?.parse().ok()?;
@@ -173,6 +177,7 @@ mod tests {
             Choice::Attack(Attack::Enter { token: 1, room: 6 }),
             Choice::Attack(Attack::Login(0)),
             Choice::Attack(Attack::Insist),
+            Choice::Age(2),
         ];
         for choice in choices {
             assert_eq!(choice.to_string().parse(), Ok(choice));

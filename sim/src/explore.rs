@@ -17,7 +17,8 @@ use crate::{
     world::{Scratch, World},
 };
 
-/// Serves the explorer until the process ends. `ready` is called when nothing stands in the way.
+/// Serves the explorer until the process ends. What [`World::settle`] does is not shown: a setup to be looked at
+/// leaves those reductions out. `ready` is called when nothing stands in the way.
 ///
 /// # Errors
 /// If the address cannot be listened on.
@@ -47,7 +48,7 @@ pub(crate) fn action(setup: &Setup, choice: Choice) -> String {
             format!("{} → {}", name(it.from), name(it.to))
         }
         // These say themselves who does what.
-        Choice::LoseCache | Choice::Attack(_) => return choice.to_string(),
+        Choice::LoseCache | Choice::Attack(_) | Choice::Age(_) => return choice.to_string(),
     };
     format!("{choice} ({about})")
 }

@@ -5,7 +5,7 @@ use gatepass_core::{
     properties::Property,
 };
 
-use crate::{scenario::Scenario, setup::Setup};
+use crate::{eventually::Eventually, scenario::Scenario, setup::Setup};
 
 /// A small deliberate defect, selectable only in a world.
 #[derive(Clone, Copy, Debug)]
@@ -149,6 +149,38 @@ pub const FLAWS: &[Flaw] = &[
         scenario: "expiry",
         seen_in: &[],
         apply: |policy| policy.session_checked_at_issue = false,
+    },
+    Flaw {
+        name: "stale-signature",
+        about: "a payload is accepted however long ago it was signed",
+        breaks: Property::SignatureFresh,
+        scenario: "signatures",
+        seen_in: &[],
+        apply: |policy| policy.signature_window_checked = false,
+    },
+    Flaw {
+        name: "future-signature",
+        about: "a payload is accepted that says it was signed later than now",
+        breaks: Property::SignatureFresh,
+        scenario: "signatures",
+        seen_in: &[],
+        apply: |policy| policy.signature_future_refused = false,
+    },
+    Flaw {
+        name: "replayed-signature",
+        about: "nobody remembers which payloads have been used",
+        breaks: Property::SignatureOnce,
+        scenario: "signatures",
+        seen_in: &[],
+        apply: |policy| policy.signature_remembered = false,
+    },
+    Flaw {
+        name: "forgotten-signature",
+        about: "a used payload is forgotten while its window lasts",
+        breaks: Property::SignatureOnce,
+        scenario: "signatures",
+        seen_in: &[],
+        apply: |policy| policy.signature_memory_outlasts_window = false,
     },
     Flaw {
         name: "any-password",
@@ -337,5 +369,59 @@ pub const FLAWS: &[Flaw] = &[
         scenario: "attacker",
         seen_in: &[],
         apply: |policy| policy.connections_bounded = false,
+    },
+];
+
+/// A defect that leaves everything that must always be true as it is, and something undone in the end.
+#[derive(Clone, Copy, Debug)]
+pub struct EndFlaw {
+    /// Its name: what it does.
+    pub name: &'static str,
+    /// What it leaves out.
+    pub about: &'static str,
+    /// What it was made to leave undone.
+    pub breaks: Eventually,
+    /// Where products had this very defect, as project and number of the public report.
+    pub seen_in: &'static [&'static str],
+    /// The rule it leaves out.
+    pub apply: fn(&mut Policy),
+}
+
+impl EndFlaw {
+    /// The shipped scenario that asks how everything ends, by strict without its rule.
+    ///
+    /// # Panics
+    /// If that scenario is not shipped: a test tries all flaws.
+    #[must_use]
+    pub fn setup(&self) -> Setup {
+        let scenario = Scenario::named("in-the-end").expect("it is shipped");
+        let mut policy = Policy::STRICT;
+        (self.apply)(&mut policy);
+        Setup::with_policy(scenario, policy)
+    }
+}
+
+/// All of them.
+pub const END_FLAWS: &[EndFlaw] = &[
+    EndFlaw {
+        name: "endless-waits",
+        about: "a connection may wait for its verification for ever",
+        breaks: Eventually::NoHandoverWaits,
+        seen_in: &["cloudwu/skynet#259"],
+        apply: |policy| policy.waits_bounded = false,
+    },
+    EndFlaw {
+        name: "endless-seats",
+        about: "a seat is kept for whoever never comes",
+        breaks: Eventually::NoSeatLeaks,
+        seen_in: &["agones-dev/agones#607"],
+        apply: |policy| policy.seats_expire = false,
+    },
+    EndFlaw {
+        name: "endless-leases",
+        about: "the lease of a server that has crashed never ends",
+        breaks: Eventually::LeasesSettle,
+        seen_in: &["colyseus/colyseus#799"],
+        apply: |policy| policy.leases_expire = false,
     },
 ];

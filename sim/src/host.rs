@@ -162,6 +162,8 @@ pub enum TimerKind {
     SessionEnd,
     /// [`Timer::TokenEnd`]
     TokenEnd,
+    /// [`Timer::PayloadEnd`]
+    PayloadEnd,
     /// [`Timer::ServerLease`]
     ServerLease,
     /// [`Timer::Grace`]
@@ -190,7 +192,7 @@ pub enum TimerKind {
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 20] = [
         Self::Reply,
         Self::Heartbeat,
         Self::Leave,
@@ -198,6 +200,7 @@ impl TimerKind {
         Self::Backoff,
         Self::SessionEnd,
         Self::TokenEnd,
+        Self::PayloadEnd,
         Self::ServerLease,
         Self::Grace,
         Self::Seat,
@@ -223,6 +226,7 @@ impl TimerKind {
             Timer::Backoff(..) => Self::Backoff,
             Timer::SessionEnd(_) => Self::SessionEnd,
             Timer::TokenEnd(_) => Self::TokenEnd,
+            Timer::PayloadEnd(_) => Self::PayloadEnd,
             Timer::ServerLease(_) => Self::ServerLease,
             Timer::Grace => Self::Grace,
             Timer::Seat(_) => Self::Seat,
@@ -249,6 +253,7 @@ impl TimerKind {
             Self::Backoff => "backoff",
             Self::SessionEnd => "session_end",
             Self::TokenEnd => "token_end",
+            Self::PayloadEnd => "payload_end",
             Self::ServerLease => "server_lease",
             Self::Grace => "grace",
             Self::Seat => "seat",

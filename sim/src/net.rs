@@ -13,12 +13,14 @@ use crate::shared::Shared;
 ///
 /// Both are kept in one order, whatever order they came in: which of two messages of different lanes was sent
 /// first is nothing that anybody could notice, so two networks that differ only in that are one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Net {
-    /// Under way: by sender, receiver and lane, and within a lane in the order they were sent.
+    /// Under way: by sender, receiver and lane, and within a lane in the order they were sent. Without
+    /// [`Reduction::OneOrder`](crate::reductions::Reduction) all in the order they were sent.
     pub packets: Vec<Shared<Packet>>,
     /// Open player connections by name: which RoomServer node is at the other end.
     pub conns: Vec<(ConnId, u16)>,
+    one_order: bool,
 }
 
 /// One message under way.
@@ -136,8 +138,17 @@ pub struct Pick {
 }
 
 impl Net {
+    /// Nothing under way, nothing open.
+    #[must_use]
+    pub const fn new(one_order: bool) -> Self {
+        Self { packets: Vec::new(), conns: Vec::new(), one_order }
+    }
+
     /// Puts a packet on its way, behind all others of its lane.
     pub fn post(&mut self, packet: Shared<Packet>) {
+        if !self.one_order {
+            return self.packets.push(packet);
+        }
         let lane = packet.get().place();
         let at = self.packets.partition_point(|other| other.get().place() <= lane);
         self.packets.insert(at, packet);
@@ -147,6 +158,16 @@ impl Net {
     #[must_use]
     pub fn find(&self, pick: Pick) -> Option<usize> {
         let lane = (pick.from, pick.to, pick.lane);
+        if !self.one_order {
+            let on_lane = |(_, packet): &(usize, &Shared<Packet>)| packet.get().place() == lane;
+            return self
+                .packets
+                .iter()
+                .enumerate()
+                .filter(on_lane)
+                .nth(usize::from(pick.nth))
+                .map(|(at, _)| at);
+        }
         let first = self.packets.partition_point(|other| other.get().place() < lane);
         let at = first + usize::from(pick.nth);
         self.packets.get(at).filter(|packet| packet.get().place() == lane).map(|_| at)
@@ -158,6 +179,10 @@ impl Net {
         let lane = self.packets[at].get().place();
         let (from, to, number) = lane;
         let nth = match before {
+            _ if !self.one_order => {
+                let earlier = self.packets[..at].iter().filter(|packet| packet.get().place() == lane);
+                u16::try_from(earlier.count()).unwrap_or(u16::MAX)
+            }
             Some(before) if (before.from, before.to, before.lane) == lane => before.nth.saturating_add(1),
             _ => 0,
         };

@@ -6,7 +6,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     choice::{Choice, NotAChoice},
+    eventually::unkept_at_end,
     misread::Misread,
+    names::unknown,
+    reductions::{Reduction, Reductions},
     scenario::{Scenario, ScenarioError, rules_of},
     setup::Setup,
     trace::{Happening, Trace, TraceStep},
@@ -20,6 +23,9 @@ pub struct Replay {
     /// What it leads to: a property's name, or nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub violates: Option<String>,
+    /// The reductions that were off, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub without: Vec<String>,
     /// One choice a line, as [`Choice`] writes it.
     pub choices: Vec<String>,
     /// Where they are made.
@@ -33,6 +39,8 @@ pub enum ReplayError {
     Toml(Misread),
     /// Its scenario cannot be played.
     Scenario(ScenarioError),
+    /// No reduction has this name.
+    NoReduction(String),
     /// A line is no choice.
     Choice(NotAChoice),
     /// This choice (counted from 1) is not possible where it is made.
@@ -44,6 +52,10 @@ impl fmt::Display for ReplayError {
         match self {
             Self::Toml(why) => write!(f, "not a replay file: {why}"),
             Self::Scenario(why) => why.fmt(f),
+            Self::NoReduction(name) => {
+                let names = Reduction::ALL.into_iter().map(Reduction::name);
+                f.write_str(&unknown("reduction", name, names))
+            }
             Self::Choice(why) => why.fmt(f),
             Self::Impossible(at, choice) => {
                 write!(f, "choice {at} ({choice}) is not possible there: was it recorded with other rules?")
@@ -68,7 +80,8 @@ impl Replay {
             let (base, ran) = (rules_of(&profile), rules_of(&setup.settings.policy));
             scenario.rules.extend(ran.into_iter().filter(|(rule, value)| base.get(rule) != Some(value)));
         }
-        Self { violates, choices, scenario }
+        let without = setup.reductions.missing().map(|it| it.name().to_owned()).collect();
+        Self { violates, without, choices, scenario }
     }
 
     /// Writes it as TOML.
@@ -91,9 +104,13 @@ impl Replay {
     /// If the scenario cannot be played or a line is no choice.
     pub fn prepare(&self) -> Result<(Arc<Setup>, Vec<Choice>), ReplayError> {
         let setup = Setup::new(self.scenario.clone()).map_err(ReplayError::Scenario)?;
+        let reductions = self.without.iter().try_fold(Reductions::ALL, |all, name| {
+            let one = Reduction::named(name).ok_or_else(|| ReplayError::NoReduction(name.clone()))?;
+            Ok(all.without(one))
+        })?;
         let choices: Result<Vec<Choice>, NotAChoice> =
             self.choices.iter().map(|line| Choice::from_str(line)).collect();
-        Ok((Arc::new(setup), choices.map_err(ReplayError::Choice)?))
+        Ok((Arc::new(setup.reduced_by(reductions)), choices.map_err(ReplayError::Choice)?))
     }
 
     /// Runs it and tells what happened.
@@ -135,7 +152,8 @@ fn follow(setup: &Setup, choices: &[Choice]) -> (Trace, usize) {
         }
         trace.steps.push(TraceStep { choice: choice.to_string(), happenings });
     }
-    trace.violation = world.broken().map(|broken| (broken.name().to_owned(), broken.says().to_owned()));
+    let broken = broken_or_unkept(&world, setup);
+    trace.violation = broken.map(|broken| (broken.name().to_owned(), broken.says().to_owned()));
     if trace.violation.is_some() {
         // What no fact broke, the last step did as a whole.
         let last = trace.steps.last().map(|step| step.happenings.len().saturating_sub(1));
@@ -152,5 +170,9 @@ pub fn outcome(setup: &Setup, choices: &[Choice]) -> Option<Broken> {
     for &choice in choices {
         world.apply(setup, choice, &mut scratch);
     }
-    world.broken()
+    broken_or_unkept(&world, setup)
+}
+
+fn broken_or_unkept(world: &World, setup: &Setup) -> Option<Broken> {
+    world.broken().or_else(|| unkept_at_end(world, setup).map(Broken::Eventually))
 }

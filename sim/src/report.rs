@@ -8,7 +8,7 @@ use std::{fmt::Write, time::Duration};
 use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
 
-use crate::{check, flaws::Flaw, world::Broken};
+use crate::{check, eventually::Eventually, flaws::Flaw, world::Broken};
 
 pub mod compare;
 pub mod html;
@@ -51,6 +51,8 @@ pub struct ScenarioReport {
     pub always: Vec<Always>,
     /// What must happen in some run.
     pub sometimes: Vec<Sometimes>,
+    /// Whether every run ends as it must, if that was looked at.
+    pub in_the_end: Option<bool>,
     /// How something that must always be true is not.
     pub violation: Option<Violation>,
 }
@@ -172,6 +174,7 @@ impl ScenarioReport {
             peak_memory_bytes: report.peak_memory,
             always,
             sometimes,
+            in_the_end: report.in_the_end,
             violation,
         }
     }
@@ -211,6 +214,10 @@ impl ScenarioReport {
         ] {
             let named = self.always.iter().filter(|always| always.verdict == verdict);
             list(&mut out, "always", what, named.map(|always| &always.property[..]));
+        }
+        if self.in_the_end == Some(true) {
+            let names = Eventually::ALL.map(Eventually::name);
+            list(&mut out, "in the end", "are true of every run", names.into_iter());
         }
         let unmet = if self.ended == Ended::Exhausted { "never met" } else { "not met so far" };
         for (met, what) in [(true, "met"), (false, unmet)] {

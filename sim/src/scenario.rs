@@ -45,6 +45,9 @@ pub struct Scenario {
     /// Two live sessions of an account are judged only when nothing is under way: to see what stays wrong, where a
     /// policy lets two be live for a moment.
     pub at_rest: bool,
+    /// When nothing is under way, the timers that bound a wait run out, however often: so that it can be asked how
+    /// everything ends.
+    pub patient: bool,
     /// What must happen in some run of this scenario.
     pub goals: Vec<Goal>,
     /// The players.
@@ -84,6 +87,8 @@ pub struct Faults {
     /// Clocks that jump further than the bound on drift: a lease or a grace ends at the cache while a server still
     /// counts on it.
     pub clock_jump: u8,
+    /// Signed payloads whose window begins or ends on the clock of the LoginServer.
+    pub age: u8,
 }
 
 /// Somebody who reads plain links, sends what he can build from what he knows, and guesses nothing.
@@ -108,6 +113,11 @@ pub struct Player {
     pub wrong_password: bool,
     /// Nobody has made that account.
     pub no_account: bool,
+    /// He logs in by what a launcher has signed for him, anew each time, and by no password. With `register` the
+    /// account is made by the first such login.
+    pub signed: bool,
+    /// The clock of whoever signs for him is so far ahead that what was signed is not good yet.
+    pub clock_ahead: bool,
     /// Heartbeats he sends before he logs out; without it he stays.
     pub heartbeats: Option<u16>,
     /// How often he tries again.
@@ -159,6 +169,7 @@ impl Default for Scenario {
             attacker: None,
             watch: Vec::new(),
             at_rest: false,
+            patient: false,
             goals: Vec::new(),
             players: Vec::new(),
         }
@@ -200,6 +211,15 @@ pub enum ScenarioError {
         /// The name.
         name: String,
     },
+    /// What a player does, does not go together.
+    Player {
+        /// The player, counted from 0.
+        player: usize,
+        /// The key that does not fit.
+        key: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
 }
 
 impl fmt::Display for ScenarioError {
@@ -207,7 +227,7 @@ impl fmt::Display for ScenarioError {
         match self {
             Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
             Self::Rule { why, .. } => f.write_str(why),
-            Self::Size { why, .. } => f.write_str(why),
+            Self::Size { why, .. } | Self::Player { why, .. } => f.write_str(why),
             Self::Account { name, .. } => {
                 write!(f, "{name:?} is no account name: 1 to 32 bytes")
             }
@@ -227,6 +247,9 @@ impl ScenarioError {
             Self::Size { key, .. } => vec![(*key).to_owned()],
             Self::Account { player: Some(player), .. } => {
                 vec!["players".to_owned(), player.to_string(), "account".to_owned()]
+            }
+            Self::Player { player, key, .. } => {
+                vec!["players".to_owned(), player.to_string(), (*key).to_owned()]
             }
             Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
         }
@@ -266,6 +289,16 @@ impl Scenario {
         if let Some(player) = self.players.iter().position(nameless) {
             let name = self.players[player].account.clone();
             return Err(ScenarioError::Account { player: Some(player), name });
+        }
+        let mixed =
+            |player: &Player| player.clock_ahead && !player.signed || player.signed && player.wrong_password;
+        if let Some(player) = self.players.iter().position(mixed) {
+            let (key, why) = if self.players[player].signed {
+                ("wrong_password", "who logs in by a signed payload gives no password")
+            } else {
+                ("clock_ahead", "clock_ahead is about players who are signed")
+            };
+            return Err(ScenarioError::Player { player, key, why });
         }
         if let Some(own) = self.attacker.as_ref().and_then(|attacker| attacker.account.as_ref())
             && (own.is_empty() || own.len() > 32)

@@ -10,10 +10,10 @@ use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
     client::{Cheat, Client, Script},
-    ids::{Addr, ConnId, Generation, ServerId},
+    ids::{Addr, ConnId, Generation, Payload, ServerId},
     limits::Capacity,
     login::LoginServer,
-    message::{Ask, Credentials, Message, ToCenter},
+    message::{Age, Ask, Credentials, Message, ToCenter},
     policy::Policy,
     properties::{Goal, Properties, Property},
     rcenter::RCenter,
@@ -26,6 +26,7 @@ use crate::{
     attacker::Attacker,
     host::{Host, HostRole, TimerKind},
     net::{Body, LinkKind},
+    reductions::Reductions,
     scenario::{CheatName, Faults, Scenario, ScenarioError},
 };
 
@@ -41,6 +42,8 @@ pub struct Setup {
     pub scenario: Scenario,
     /// What roles look at.
     pub settings: Settings,
+    /// What explorations leave out. Worlds of other reductions are other worlds: replays name those that are off.
+    pub reductions: Reductions,
     /// Node names, in order.
     pub names: Vec<String>,
     /// How often each kind of timer may run out.
@@ -103,6 +106,7 @@ impl Setup {
         Self {
             scenario,
             settings,
+            reductions: Reductions::ALL,
             names,
             fires,
             slow,
@@ -113,6 +117,12 @@ impl Setup {
             goals: AtomicU32::new(0),
             premises: AtomicU32::new(0),
         }
+    }
+
+    /// The same with other reductions.
+    #[must_use]
+    pub fn reduced_by(self, reductions: Reductions) -> Self {
+        Self { reductions, ..self }
     }
 
     /// Fault budgets.
@@ -344,7 +354,11 @@ impl Setup {
         let player = &self.scenario.players[n];
         let password = if player.wrong_password { password("a guess") } else { password(&player.account) };
         let name = name(&player.account);
-        let credentials = if player.register {
+        let credentials = if player.signed {
+            let age = if player.clock_ahead { Age::Future } else { Age::Fresh };
+            // He signs anew for every login.
+            Credentials::Signed { name, payload: Payload::default(), age }
+        } else if player.register {
             Credentials::Register { name, password }
         } else {
             Credentials::Password { name, password }

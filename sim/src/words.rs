@@ -1,7 +1,7 @@
 //! Messages, timers and facts in the words of the domain, for traces and diagrams.
 
 use gatepass_core::{
-    ids::{AccountId, RoomKey, Seq, Version},
+    ids::{AccountId, Payload, RoomKey, Seq, Version},
     ledger::{Ended, Fact},
     message::{
         AccountsAnswer, AccountsAsk, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
@@ -15,6 +15,11 @@ use crate::net::Body;
 /// A simulated key's short name: who drew it, and as which one.
 fn key(bits: [u8; 16]) -> String {
     format!("{}.{}", bits[0], u32::from_be_bytes([bits[12], bits[13], bits[14], bits[15]]))
+}
+
+/// A simulated payload's short name: the connection it was signed for.
+pub(crate) fn payload(it: Payload) -> String {
+    format!("payload {}", u128::from_be_bytes(it.bits()))
 }
 
 fn token(key_: Option<&RoomKey>) -> String {
@@ -41,6 +46,9 @@ pub fn message(msg: &Message) -> String {
             RequestBody::Login(Credentials::Password { name, .. }) => format!("log in as {name}"),
             RequestBody::Login(Credentials::Register { name, .. }) => format!("register {name}"),
             RequestBody::Login(Credentials::Guest { .. }) => "log in as a guest".into(),
+            RequestBody::Login(Credentials::Signed { name, payload: it, .. }) => {
+                format!("log in as {name} by {}", payload(*it))
+            }
             RequestBody::Room { session: Some(session), .. } => {
                 format!("a room, session {}", key(session.bits()))
             }
@@ -103,8 +111,11 @@ pub fn message(msg: &Message) -> String {
 fn ask(ask: &Ask) -> String {
     match ask {
         Ask::Cache(ask) => match ask {
-            CacheAsk::OpenSession { account, key: it } => {
+            CacheAsk::OpenSession { account, key: it, payload: None } => {
                 format!("open session {} of {account}", key(it.bits()))
+            }
+            CacheAsk::OpenSession { account, key: it, payload: Some(by) } => {
+                format!("open session {} of {account} by {}", key(it.bits()), payload(*by))
             }
             CacheAsk::FindSession { key: it } => format!("find session {}", key(it.bits())),
             CacheAsk::IssueToken { account, key, place, .. } => {
@@ -176,6 +187,7 @@ pub fn timer(timer: &Timer) -> String {
         Timer::Backoff(..) => "may try again".into(),
         Timer::SessionEnd(it) => format!("session {} ends", key(it.bits())),
         Timer::TokenEnd(it) => format!("time of token {} is over", key(it.bits())),
+        Timer::PayloadEnd(it) => format!("{} is forgotten", payload(*it)),
         Timer::ServerLease(server) => format!("lease of {server} ends in the cache"),
         Timer::Grace => "grace ends".into(),
         Timer::Seat(account) => format!("seat of {account} expires"),

@@ -1,21 +1,23 @@
 //! The world: nodes, network, budgets and ledger, with what may happen next and what comes of it. The one
 //! place in the simulator where effects get a meaning.
 
+mod age;
 mod attack;
 mod effects;
 mod faults;
 mod happen;
 mod pack;
+mod settle;
 mod step;
 
 use std::{collections::VecDeque, hash::Hash, time::Duration};
 
 use gatepass_core::{
     cache::Cache,
-    ids::{AccountId, ConnId, Generation, ServerId},
+    ids::{AccountId, ConnId, Generation, Payload, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Asker, Message, Question, ToCenter, ToServer},
+    message::{Age, Answer, Asker, CacheAnswer, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
@@ -27,9 +29,11 @@ pub use self::pack::{Packed, Store};
 use crate::{
     attacker::Attacker,
     choice::Choice,
+    eventually::{Eventually, ends_a_wait},
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
     net::{Body, Net, Nodes, Packet, Pick},
+    reductions::Reduction,
     scenario::Faults,
     setup::{FIRST_LINK, Setup},
     shared::Shared,
@@ -51,6 +55,8 @@ pub struct World {
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: Shared<Vec<(ServerId, u32)>>,
     attacker: Shared<Attacker>,
+    /// Signed payloads that somebody has sent, in order, and how old they are on the clock of their verifier.
+    windows: Shared<Vec<(Payload, Age)>>,
     broken: Option<Broken>,
 }
 
@@ -62,6 +68,7 @@ impl Clone for World {
             ledger: self.ledger.clone(),
             lost_leases: self.lost_leases.clone(),
             attacker: self.attacker.clone(),
+            windows: self.windows.clone(),
             waiting: self.waiting.clone(),
             ..*self
         }
@@ -69,12 +76,14 @@ impl Clone for World {
 
     /// Leaves alone what is the same already: a checker does this for every step.
     fn clone_from(&mut self, source: &Self) {
-        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, broken } = self;
+        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, windows, broken } =
+            self;
         hosts.clone_from(&source.hosts);
         net.clone_from(&source.net);
         ledger.clone_from(&source.ledger);
         lost_leases.clone_from(&source.lost_leases);
         attacker.clone_from(&source.attacker);
+        windows.clone_from(&source.windows);
         waiting.clone_from(&source.waiting);
         (*faults, *fires) = (source.faults, source.fires);
         (*past, *broken) = (source.past, source.broken);
@@ -94,6 +103,8 @@ struct Past {
 pub enum Broken {
     /// A property.
     Property(Property),
+    /// Something that must be true in the end.
+    Eventually(Eventually),
     /// A role's own invariant: a defect of ours, whatever the policy.
     Invariant(&'static str),
 }
@@ -104,6 +115,7 @@ impl Broken {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Property(property) => property.name(),
+            Self::Eventually(promise) => promise.name(),
             Self::Invariant(rule) => rule,
         }
     }
@@ -113,6 +125,7 @@ impl Broken {
     pub const fn says(self) -> &'static str {
         match self {
             Self::Property(property) => property.says(),
+            Self::Eventually(promise) => promise.says(),
             Self::Invariant(_) => "a role's own invariant does not hold",
         }
     }
@@ -171,7 +184,7 @@ impl World {
     pub fn begin_with(setup: &Setup, scratch: &mut Scratch) -> Self {
         let mut world = Self {
             hosts: setup.hosts().into_iter().map(Shared::new).collect(),
-            net: Shared::new(Net::default()),
+            net: Shared::new(Net::new(setup.reductions.has(Reduction::OneOrder))),
             ledger: Shared::new(Ledger::default()),
             faults: setup.faults(),
             fires: setup.fires,
@@ -179,6 +192,7 @@ impl World {
             past: Past::default(),
             lost_leases: Shared::new(Vec::new()),
             attacker: Shared::new(setup.attacker()),
+            windows: Shared::new(Vec::new()),
             broken: None,
         };
         for node in setup.players()..setup.nodes() {
@@ -232,7 +246,8 @@ impl World {
         }
         for node in self.waiting.get().iter() {
             // Players who want the same and have not begun are interchangeable: the first of them begins.
-            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other));
+            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other))
+                && setup.reductions.has(Reduction::AlikeInOrder);
             if !same_earlier {
                 choices.push(Choice::Begin(node as u16));
             }
@@ -273,7 +288,8 @@ impl World {
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
                 let (node, nth) = (node as u16, last.1);
                 let may_fire = self.may_fire(setup, host, timer, nth);
-                if self.fires[kind as usize] > 0 && may_fire {
+                let fires = self.fires[kind as usize] > 0 || self.runs_out_in_time(setup, host, kind);
+                if fires && may_fire {
                     choices.push(Choice::Fire { node, kind, nth });
                 }
                 if self.faults.clock_jump > 0 && !may_fire && kind != TimerKind::LeaseEnd {
@@ -282,6 +298,7 @@ impl World {
             }
         }
         self.fault_choices(setup, choices);
+        self.age_choices(choices);
     }
 
     fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
@@ -350,8 +367,23 @@ impl World {
             Timer::Grace if ordered => {
                 self.lost_leases.get().iter().all(|(server, number)| self.has_ended(setup, *server, *number))
             }
+            // What was used is forgotten only when nobody can use it again.
+            Timer::PayloadEnd(payload) if setup.settings.policy.signature_memory_outlasts_window => {
+                self.is_over(setup, *payload)
+            }
             _ => true,
         }
+    }
+
+    /// Whether a timer of this kind runs out whatever its budget: it bounds a wait, and nothing else is under way.
+    fn runs_out_in_time(&self, setup: &Setup, host: &Host, kind: TimerKind) -> bool {
+        let quiet = setup.scenario.patient && self.net.get().packets.is_empty() && ends_a_wait(kind);
+        quiet
+            && match (&host.role, kind) {
+                // Who has a lease waits for nothing.
+                (HostRole::Room(room), TimerKind::Renew) => !room.has_lease(),
+                _ => true,
+            }
     }
 
     /// Whether the server has ended every lease up to this renewal itself, or is dead, or is stopped: time goes on
@@ -388,8 +420,8 @@ impl World {
         setup.exercise(judgement.met);
         let later = setup.scenario.at_rest && !at_rest;
         let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
-        if self.broken.is_none()
-            && let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts)
+        if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts)
+            && self.broken.is_none()
         {
             self.broken = Some(Broken::Property(property));
             scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
@@ -467,6 +499,7 @@ impl World {
                 self.faults.clock_jump > 0 && self.jump(setup, usize::from(node), kind, nth, scratch)
             }
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
+            Choice::Age(nth) => self.grow_older(setup, nth, scratch),
         }
     }
 }

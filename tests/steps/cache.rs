@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use gatepass_core::{
     cache::Cache,
-    ids::{AccountId, CallId, ConnId, Generation, RoomKey, ServerId, SessionKey, Version},
+    ids::{AccountId, CallId, ConnId, Generation, Payload, RoomKey, ServerId, SessionKey, Version},
     limits::{REASSERT_MAX, TOKENS_PER_ACCOUNT_MAX, Times},
     message::{Answer, Ask, Asker, CacheAnswer, CacheAsk, Place, Question},
     policy::Policy,
@@ -23,6 +23,7 @@ use crate::{
 struct Model {
     in_grace: bool,
     sessions: BTreeMap<SessionKey, AccountId>,
+    payloads: BTreeSet<Payload>,
     /// In the order of issue.
     tokens: Vec<Token>,
     newest: BTreeMap<AccountId, usize>,
@@ -48,9 +49,15 @@ impl Model {
     fn takes(&mut self, ask: &CacheAsk, answer: &CacheAnswer) -> bool {
         use CacheAnswer::{Done, Refused};
         match ask {
-            CacheAsk::OpenSession { account, key } => {
-                if self.sessions.get(key).is_some_and(|other| other != account) {
-                    return *answer == Refused(Refusal::Busy);
+            CacheAsk::OpenSession { account, key, payload } => {
+                match self.sessions.get(key) {
+                    Some(other) if other != account => return *answer == Refused(Refusal::Busy),
+                    // The same question once more uses nothing up.
+                    Some(_) => return *answer == Done,
+                    None => {}
+                }
+                if payload.is_some_and(|payload| !self.payloads.insert(payload)) {
+                    return *answer == Refused(Refusal::SignatureReplayed);
                 }
                 self.sessions.retain(|old, other| other != account || old == key);
                 self.sessions.insert(*key, *account);
@@ -212,6 +219,9 @@ impl Model {
                     self.tokens.remove(at);
                 }
             }
+            Timer::PayloadEnd(payload) => {
+                self.payloads.remove(&payload);
+            }
             Timer::ServerLease(server) => self.lease_ended(server),
             Timer::Grace => self.in_grace = false,
             _ => {}
@@ -229,7 +239,7 @@ fn event(life: &mut Life<Cache>, model: &Model, draw: &mut Draw) -> Event {
     }
     let mut ask = draw.cache_ask();
     match &mut ask {
-        CacheAsk::OpenSession { account, key } if draw.below(8) > 0 => {
+        CacheAsk::OpenSession { account, key, .. } if draw.below(8) > 0 => {
             *account = AccountId(u64::from(key.bits()[15]) % 3);
         }
         // Mostly the session's own account.
@@ -304,6 +314,7 @@ fn answers_as_its_model_says() {
         "Refused(TokenWrongServer)",
         "Refused(Replaced)",
         "Refused(NoSession)",
+        "Refused(SignatureReplayed)",
     ] {
         assert!(told.get(word).is_some_and(|times| *times > 5), "{word}: {told:?}");
     }

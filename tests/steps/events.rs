@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 
 use gatepass_core::{
     ids::{
-        AccountId, Addr, CallId, ConnId, Generation, LinkId, Ordinal, RoomId, RoomKey, ServerId, SessionKey,
+        AccountId, Addr, CallId, ConnId, Generation, LinkId, Ordinal, Payload, RoomId, RoomKey, ServerId,
+        SessionKey,
     },
     limits::Times,
     message::{
-        AccountsAnswer, AccountsAsk, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
+        AccountsAnswer, AccountsAsk, Age, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
         Credentials, Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer,
         ToRoom, ToServer,
     },
@@ -55,6 +56,10 @@ pub(crate) fn credentials(n: u64) -> Credentials {
         0 => Credentials::Guest { device: bounded(&format!("secret-device-{}", n % 3)).unwrap() },
         1 | 2 => Credentials::Register { name, password },
         3 => Credentials::Password { name, password: Password::empty() },
+        4 => {
+            let age = [Age::Fresh, Age::Fresh, Age::Future, Age::Stale][n as usize / 7 % 4];
+            Credentials::Signed { name, payload: Payload::new(secret((n % 5) as u8)), age }
+        }
         _ => Credentials::Password { name, password },
     }
 }
@@ -105,6 +110,9 @@ impl Draw {
     pub(crate) fn key(&mut self) -> RoomKey {
         RoomKey::new(secret(self.below(10) as u8))
     }
+    fn payload(&mut self) -> Payload {
+        Payload::new(secret(self.below(5) as u8))
+    }
     fn maybe_key(&mut self) -> Option<RoomKey> {
         if self.one_in(8) { None } else { Some(self.key()) }
     }
@@ -142,7 +150,7 @@ impl Draw {
     }
 
     fn timer(&mut self) -> Timer {
-        match self.below(18) {
+        match self.below(19) {
             0 => Timer::Reply,
             1 => Timer::Heartbeat,
             2 => Timer::Leave,
@@ -160,6 +168,7 @@ impl Draw {
             14 => Timer::Renew,
             15 => Timer::LeaseEnd(self.below(6) as u32),
             16 => Timer::Announce,
+            17 => Timer::PayloadEnd(self.payload()),
             _ => Timer::DrainEnd,
         }
     }
@@ -260,7 +269,10 @@ impl Draw {
     pub(crate) fn cache_ask(&mut self) -> CacheAsk {
         let (account, server) = (self.account(), self.server());
         match self.below(16) {
-            0 | 1 => CacheAsk::OpenSession { account, key: self.session() },
+            0 | 1 => {
+                let payload = if self.one_in(3) { Some(self.payload()) } else { None };
+                CacheAsk::OpenSession { account, key: self.session(), payload }
+            }
             2 => CacheAsk::FindSession { key: self.session() },
             3..=5 => {
                 let (session, key) = (self.session(), self.key());

@@ -137,6 +137,8 @@ fn login(credentials: &Credentials) -> Result<LoginRequest, Unclear> {
         Credentials::Guest { device } => {
             LoginRequest { device_id: device.to_string(), register: true, ..base }
         }
+        // The original's form of a login has no place for it.
+        Credentials::Signed { .. } => return Err(Unclear::NotAsked),
     })
 }
 

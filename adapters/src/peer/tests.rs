@@ -29,11 +29,11 @@ impl Session for Echo {
 async fn pair(max: usize) -> (TcpStream, Arc<Peer>, JoinHandle<End>) {
     let listener = listen(SocketAddr::from(([127, 0, 0, 1], 0))).expect("listens");
     let client = TcpStream::connect(listener.local_addr().expect("is bound")).await.expect("connects");
-    let (stream, _) = accept(&listener).await;
+    let (mut stream, _) = accept(&listener).await;
     let peer = Arc::new(Peer::new(QUEUE_MAX));
     let mut session = Echo { peer: Arc::clone(&peer), max };
     let own = Arc::clone(&peer);
-    let task = tokio::spawn(async move { run(&stream, &own, &mut session).await });
+    let task = tokio::spawn(async move { run(&mut stream, &own, &mut session).await });
     (client, peer, task)
 }
 

@@ -11,7 +11,7 @@ use blake2::{
     digest::{KeyInit, Mac, consts::U16},
 };
 use gatepass_core::{
-    ids::{RoomKey, SessionKey},
+    ids::{Payload, RoomKey, SessionKey},
     ledger::Fact,
     message::{
         AccountsAsk, Answer, Ask, CacheAnswer, CacheAsk, Credentials, Message, Question, Reply, Request,
@@ -123,6 +123,23 @@ impl Scrub<'_> {
         *key = RoomKey::new(bits);
     }
 
+    fn payload(&self, payload: &mut Payload) {
+        let mut bits = payload.bits();
+        self.bits(&mut bits);
+        *payload = Payload::new(bits);
+    }
+
+    /// Leaves the account's name, and nothing that proves anything.
+    fn credentials(&self, credentials: &mut Credentials) {
+        match credentials {
+            Credentials::Password { name: _, password } | Credentials::Register { name: _, password } => {
+                *password = Password::empty();
+            }
+            Credentials::Guest { device } => *device = Device::new(),
+            Credentials::Signed { name: _, payload, age: _ } => self.payload(payload),
+        }
+    }
+
     fn room_if_any(&self, key: &mut Option<RoomKey>) {
         if let Some(key) = key {
             self.room(key);
@@ -163,7 +180,7 @@ impl Scrub<'_> {
     fn message(&self, msg: &mut Message) {
         match msg {
             Message::Request(Request { addr: _, signed: _, body }) => match body {
-                RequestBody::Login(credentials) => scrub_credentials(credentials),
+                RequestBody::Login(credentials) => self.credentials(credentials),
                 RequestBody::Room { session, scene: _ } => {
                     if let Some(key) = session {
                         self.session(key);
@@ -213,9 +230,13 @@ impl Scrub<'_> {
     fn ask(&self, ask: &mut Ask) {
         match ask {
             Ask::Cache(ask) => match ask {
-                CacheAsk::OpenSession { account: _, key } | CacheAsk::FindSession { key } => {
+                CacheAsk::OpenSession { account: _, key, payload } => {
                     self.session(key);
+                    if let Some(payload) = payload {
+                        self.payload(payload);
+                    }
                 }
+                CacheAsk::FindSession { key } => self.session(key),
                 CacheAsk::IssueToken { session, account: _, key, place: _ } => {
                     self.session(session);
                     self.room(key);
@@ -230,7 +251,7 @@ impl Scrub<'_> {
             },
             Ask::Accounts(ask) => match ask {
                 AccountsAsk::Verify { credentials, guest_password } => {
-                    scrub_credentials(credentials);
+                    self.credentials(credentials);
                     *guest_password = Password::empty();
                 }
                 AccountsAsk::Profile { .. } | AccountsAsk::Played { .. } => {}
@@ -261,6 +282,7 @@ impl Scrub<'_> {
         match timer {
             Timer::SessionEnd(key) => self.session(key),
             Timer::TokenEnd(key) => self.room(key),
+            Timer::PayloadEnd(payload) => self.payload(payload),
             Timer::Reply
             | Timer::Heartbeat
             | Timer::Leave
@@ -283,6 +305,9 @@ impl Scrub<'_> {
 
     fn fact(&self, fact: &mut Fact) {
         match fact {
+            Fact::SignatureAccepted { payload, age: _ } | Fact::SignatureRefused { payload, why: _ } => {
+                self.payload(payload);
+            }
             Fact::SessionOpened { key, account: _ } | Fact::SessionEnded { key } => self.session(key),
             Fact::TokenIssued { key, session, account: _, seq: _, place: _ } => {
                 self.room(key);
@@ -306,15 +331,5 @@ impl Scrub<'_> {
             | Fact::GraceEnded
             | Fact::Drained => {}
         }
-    }
-}
-
-/// Leaves the account's name, and nothing that proves anything.
-fn scrub_credentials(credentials: &mut Credentials) {
-    match credentials {
-        Credentials::Password { name: _, password } | Credentials::Register { name: _, password } => {
-            *password = Password::empty();
-        }
-        Credentials::Guest { device } => *device = Device::new(),
     }
 }

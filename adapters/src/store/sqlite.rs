@@ -114,6 +114,7 @@ impl SqliteAccounts {
                 Credentials::Password { name, password } => self.log_in(&name, &password, false),
                 Credentials::Register { name, password } => self.log_in(&name, &password, true),
                 Credentials::Guest { device } => self.log_in_guest(&device, &guest_password),
+                Credentials::Signed { name, .. } => self.log_in_signed(&name, &guest_password),
             },
             AccountsAsk::Profile { account } => self.profile(account),
             AccountsAsk::Played { account } => {
@@ -209,6 +210,29 @@ impl SqliteAccounts {
             if let Some(id) = self.insert(None, Some(&device), &hash)? {
                 let newcomer = Account { id, name: guest_name(id), hash, banned: false };
                 return Ok(welcome(&newcomer, true));
+            }
+        }
+        Ok(AccountsAnswer::Refused(Refusal::NameTaken))
+    }
+
+    /// A login whose signature has been checked. The account is made by the first one, with a password that nobody
+    /// is ever told.
+    fn log_in_signed(&self, name: &Name, password: &Password) -> Result<AccountsAnswer, StoreError> {
+        if !well_formed(name) {
+            return Ok(AccountsAnswer::Refused(Refusal::Malformed));
+        }
+        // A guest's account is its device's alone.
+        if is_guest_name(name) {
+            return Ok(AccountsAnswer::Refused(Refusal::NameTaken));
+        }
+        for _ in 0..TRIES {
+            if let Some(account) = self.by_name(name)? {
+                return Ok(admit(account));
+            }
+            let hash = self.passwords.hash(password)?;
+            if let Some(id) = self.insert(Some(name), None, &hash)? {
+                let newcomer = Account { id, name: *name, hash, banned: false };
+                return Ok(welcome(&newcomer, false));
             }
         }
         Ok(AccountsAnswer::Refused(Refusal::NameTaken))

@@ -12,8 +12,8 @@ use std::{
 
 use gatepass_core::{
     accounts::Accounts,
-    ids::{AccountId, CallId},
-    message::{AccountsAnswer, AccountsAsk, Answer, Ask, Asker, Credentials, Question},
+    ids::{AccountId, CallId, Payload},
+    message::{AccountsAnswer, AccountsAsk, Age, Answer, Ask, Asker, Credentials, Question},
     refusal::Refusal,
     role::{Cx, Effect, Effects, Entropy, Event, Role, Settings},
     text::{Password, bounded},
@@ -73,6 +73,11 @@ fn guest(device: &str) -> AccountsAsk {
     verify(Credentials::Guest { device: bounded(device).expect("short") })
 }
 
+fn signed(name: &str) -> AccountsAsk {
+    let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
+    verify(Credentials::Signed { name: bounded(name).expect("short"), payload, age })
+}
+
 fn answer(store: &SqliteAccounts, ask: AccountsAsk) -> AccountsAnswer {
     store.answer(ask).expect("the database works")
 }
@@ -116,7 +121,8 @@ fn operations() -> impl Strategy<Value = Vec<Operation>> {
     let id = prop_oneof![4 => 0_u64..6, 1 => Just(u64::MAX)];
     let operation = prop_oneof![
         3 => (name.clone(), password.clone()).prop_map(|(n, p)| Operation::Ask(login(n, p))),
-        3 => (name, password).prop_map(|(n, p)| Operation::Ask(register(n, p))),
+        3 => (name.clone(), password).prop_map(|(n, p)| Operation::Ask(register(n, p))),
+        2 => name.prop_map(|n| Operation::Ask(signed(n))),
         2 => device.prop_map(|d| Operation::Ask(guest(d))),
         2 => id.clone().prop_map(|id| Operation::Ask(AccountsAsk::Profile { account: AccountId(id) })),
         1 => id.clone().prop_map(|id| Operation::Ask(AccountsAsk::Played { account: AccountId(id) })),
@@ -176,6 +182,38 @@ fn a_guest_is_known_by_its_device_after_a_restart_and_by_its_password() {
     let known = AccountsAnswer::Verified { account, name, newbie: false, guest: false };
     assert_eq!(answer(&store, guest("device-1")), known);
     assert_eq!(answer(&store, login("guest1", "for guests")), known);
+}
+
+#[test]
+fn a_signed_login_finds_the_account_of_its_name_or_makes_it() {
+    let scratch = Scratch::new();
+    let first = answer(&scratch.open(), signed("ann"));
+    let AccountsAnswer::Verified { account, name, newbie: true, guest: false } = first else {
+        panic!("{first:?}");
+    };
+    let store = scratch.open();
+    let known = AccountsAnswer::Verified { account, name, newbie: false, guest: false };
+    assert_eq!(answer(&store, signed("ann")), known);
+    // Nobody is told its password, and it is not empty.
+    assert_eq!(answer(&store, login("ann", "anything")), refused(Refusal::WrongCredentials));
+    assert_eq!(answer(&store, register("ann", "anything")), refused(Refusal::NameTaken));
+    assert!(store.set_banned("ann", true).expect("bans"));
+    assert_eq!(answer(&store, signed("ann")), refused(Refusal::Banned));
+    // A guest's account is its device's alone, made or not.
+    answer(&store, guest("device-1"));
+    assert_eq!(answer(&store, signed("guest2")), refused(Refusal::NameTaken));
+    assert_eq!(answer(&store, signed("guest9")), refused(Refusal::NameTaken));
+    assert_eq!(store.count().expect("counts"), 2);
+}
+
+#[test]
+fn one_signed_name_is_one_account() {
+    for store in [memory(), Scratch::new().open()] {
+        let answers = race(&store, |_| signed("ann"));
+        let newbies = answers.iter().filter(|a| matches!(a, AccountsAnswer::Verified { newbie: true, .. }));
+        assert_eq!(newbies.count(), 1);
+        assert!(answers.iter().all(|a| matches!(a, AccountsAnswer::Verified { account: AccountId(1), .. })));
+    }
 }
 
 #[test]

@@ -7,13 +7,14 @@ use alloc::collections::BTreeMap;
 
 use self::backoff::Backoff;
 use crate::{
-    ids::{AccountId, Addr, CallId, ConnId, RoomKey, SessionKey},
+    ids::{AccountId, Addr, CallId, ConnId, Payload, RoomKey, SessionKey},
     ledger::Fact,
     limits::REQUESTS_MAX,
     message::{
-        AccountsAnswer, AccountsAsk, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
+        AccountsAnswer, AccountsAsk, Age, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
         Credentials, Message, Place, Reply, Request, RequestBody,
     },
+    policy::Policy,
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Event, Outage, Role, Step, Timer, Why},
     text::{Name, Password},
@@ -32,8 +33,13 @@ pub struct LoginServer {
 struct Pending {
     addr: Addr,
     call: u32,
+    /// The signed payload that a login stands on.
+    signature: Option<Signature>,
     phase: Phase,
 }
+
+/// A signed payload, and how old it was when it came.
+type Signature = (Payload, Age);
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 enum Phase {
@@ -70,22 +76,33 @@ impl LoginServer {
         self.requests.len()
     }
 
+    /// Whether a login that stands on this payload waits for an answer.
+    #[must_use]
+    pub fn works_on(&self, payload: Payload) -> bool {
+        let same = |(own, _): Signature| own == payload;
+        self.requests.values().any(|pending| pending.signature.is_some_and(same))
+    }
+
     fn request(&mut self, cx: &mut Cx<'_>, conn: ConnId, request: Request, out: &mut Effects) -> Step {
         if self.requests.contains_key(&conn) {
             return Step::Ignored(Why::Unexpected);
         }
         let Request { addr, signed, body } = request;
+        let signature = signature(&body);
         let refusal = match &body {
             RequestBody::Bad(why) => Some(*why),
             _ if !signed => Some(Refusal::BadSignature),
             _ if self.draining => Some(Refusal::Draining),
             _ if self.requests.len() >= REQUESTS_MAX => Some(Refusal::Busy),
             RequestBody::Room { session: None, .. } => Some(Refusal::NoSession),
-            RequestBody::Login(credentials) => self.backoff.refuses(addr, account_name(credentials)),
+            RequestBody::Login(credentials) => self
+                .backoff
+                .refuses(addr, account_name(credentials))
+                .or_else(|| signature.and_then(|(_, age)| out_of_window(&cx.settings.policy, age))),
             RequestBody::Room { .. } => None,
         };
         if let Some(why) = refusal {
-            refuse(conn, why, out);
+            refuse(conn, signature, why, out);
             return Step::Advanced;
         }
         let (phase, ask) = match body {
@@ -100,9 +117,11 @@ impl LoginServer {
             }
             RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return Step::Advanced,
         };
-        out.arm(Timer::Request(conn), cx.settings.times.request);
+        if cx.settings.policy.waits_bounded {
+            out.arm(Timer::Request(conn), cx.settings.times.request);
+        }
         let call = CallId { conn, number: 1 };
-        self.requests.insert(conn, Pending { addr, call: call.number, phase });
+        self.requests.insert(conn, Pending { addr, call: call.number, signature, phase });
         out.push(Effect::Ask { call, ask });
         Step::Advanced
     }
@@ -119,6 +138,7 @@ impl LoginServer {
             return Step::Ignored(Why::Stale);
         }
         let conn = call.conn;
+        let signature = pending.signature;
         let next = match (pending.phase.clone(), answer) {
             (_, Err(Outage::Down)) => Next::Refuse(Refusal::Unavailable),
             (_, Err(Outage::Overloaded)) => Next::Refuse(Refusal::Busy),
@@ -130,9 +150,10 @@ impl LoginServer {
                         let password = guest.then_some(guest_password);
                         let session = SessionKey::new(cx.entropy.bits());
                         let login = Login { account, name: own, newbie, password };
+                        let payload = signature.map(|(payload, _)| payload);
                         Next::Ask(
                             Phase::Opening { login, session },
-                            Ask::Cache(CacheAsk::OpenSession { account, key: session }),
+                            Ask::Cache(CacheAsk::OpenSession { account, key: session, payload }),
                         )
                     }
                     AccountsAnswer::Refused(why) => {
@@ -146,6 +167,9 @@ impl LoginServer {
             }
             (Phase::Opening { login, session }, Ok(Answer::Cache(answer))) => match answer {
                 CacheAnswer::Done => {
+                    if let Some((payload, age)) = signature {
+                        out.note(Fact::SignatureAccepted { payload, age });
+                    }
                     let Login { account, name, newbie, password } = login;
                     Next::Reply(Reply::LoggedIn { name, account, newbie, password, session })
                 }
@@ -198,17 +222,17 @@ impl LoginServer {
                 out.send(to, Message::Reply(reply));
             }
             Next::Refuse(why) => {
-                self.finish(conn, out);
-                refuse(conn, why, out);
+                let signature = self.finish(conn, out).and_then(|pending| pending.signature);
+                refuse(conn, signature, why, out);
             }
             Next::Ignore => return Step::Ignored(Why::Unexpected),
         }
         Step::Advanced
     }
 
-    fn finish(&mut self, conn: ConnId, out: &mut Effects) -> bool {
+    fn finish(&mut self, conn: ConnId, out: &mut Effects) -> Option<Pending> {
         out.disarm(Timer::Request(conn));
-        self.requests.remove(&conn).is_some()
+        self.requests.remove(&conn)
     }
 }
 
@@ -243,16 +267,36 @@ impl Role for LoginServer {
     }
 }
 
-fn refuse(conn: ConnId, why: Refusal, out: &mut Effects) {
+fn refuse(conn: ConnId, signature: Option<Signature>, why: Refusal, out: &mut Effects) {
+    if let Some((payload, _)) = signature {
+        out.note(Fact::SignatureRefused { payload, why });
+    }
     out.note(Fact::RequestRefused { why });
     out.send(conn, Message::Reply(Reply::Refused(why)));
 }
 
-/// The name that failures are counted for; a guest has none, his device id cannot be guessed.
+const fn signature(body: &RequestBody) -> Option<Signature> {
+    match body {
+        RequestBody::Login(Credentials::Signed { payload, age, .. }) => Some((*payload, *age)),
+        _ => None,
+    }
+}
+
+/// Why a payload of this age is refused.
+const fn out_of_window(policy: &Policy, age: Age) -> Option<Refusal> {
+    let taken = match age {
+        Age::Future => !policy.signature_future_refused,
+        Age::Fresh => true,
+        Age::Stale => !policy.signature_window_checked,
+    };
+    if taken { None } else { Some(Refusal::SignatureStale) }
+}
+
+/// The name that failures are counted for; neither a guest's device id nor a signature can be guessed.
 const fn account_name(credentials: &Credentials) -> Option<Name> {
     match credentials {
         Credentials::Password { name, .. } | Credentials::Register { name, .. } => Some(*name),
-        Credentials::Guest { .. } => None,
+        Credentials::Guest { .. } | Credentials::Signed { .. } => None,
     }
 }
 

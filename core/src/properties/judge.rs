@@ -5,7 +5,9 @@ use crate::{
     accounts::is_guest_name,
     ids::{AccountId, ConnId, RoomKey, Seq, ServerId, SessionKey},
     ledger::{Claim, Ended, Fact, Ledger, Live, Session, Token},
-    message::{Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom},
+    message::{
+        Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom,
+    },
     rcenter::RCenter,
     refusal::Refusal,
     role::Effect,
@@ -47,6 +49,11 @@ impl Ledger {
         match *fact {
             Fact::CredentialChecked { account, genuine: true } => {
                 *self.verified.entry(account).or_insert(0) += 1;
+            }
+            Fact::SignatureAccepted { payload, age } => {
+                met.add_if(age != Age::Fresh, Property::SignatureFresh);
+                met.add_if(!self.accepted.insert(payload), Property::SignatureOnce);
+                broken = met;
             }
             Fact::SessionOpened { key, account } => {
                 let unused = self.verified.get_mut(&account).filter(|unused| **unused > 0);
@@ -112,6 +119,10 @@ impl Ledger {
         let mut met = Properties::NONE;
         match *fact {
             Fact::CredentialChecked { genuine: false, .. } => met.add_if(true, Property::Authentic),
+            Fact::SignatureRefused { payload, why } => {
+                met.add_if(why == Refusal::SignatureStale, Property::SignatureFresh);
+                met.add_if(self.accepted.contains(&payload), Property::SignatureOnce);
+            }
             Fact::TokenRefused { key, server, .. } => met = self.presented(key, server),
             Fact::RequestRefused { why } => {
                 met.add_if(why == Refusal::NoSession, Property::SessionExpires);
@@ -176,9 +187,11 @@ impl Ledger {
     /// A request came to a LoginServer.
     pub fn requested(&mut self, conn: ConnId, request: &Request) {
         let claim = match &request.body {
-            RequestBody::Login(Credentials::Password { name, .. } | Credentials::Register { name, .. }) => {
-                Claim::Name(*name)
-            }
+            RequestBody::Login(
+                Credentials::Password { name, .. }
+                | Credentials::Register { name, .. }
+                | Credentials::Signed { name, .. },
+            ) => Claim::Name(*name),
             RequestBody::Login(Credentials::Guest { .. }) => Claim::Guest,
             RequestBody::Room { session: Some(session), .. } => Claim::Session(*session),
             RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return,

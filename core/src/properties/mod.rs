@@ -39,7 +39,8 @@ pub enum Property {
     /// No signed payload is accepted as evidence of an identity outside of its window on the verifier's clock, on
     /// either side. Exercised when a payload is presented outside of it.
     SignatureFresh,
-    /// No signed payload is accepted twice as evidence of an identity. Exercised when one is presented again.
+    /// No signed payload is accepted twice as evidence of an identity. Claimed while the cache keeps its memory: what
+    /// is fresh when it is lost counts once more. Exercised when one is presented again.
     SignatureOnce,
     /// Every live session goes back to exactly one successful verification of that account's own credential,
     /// and the connection is that of a player who knows it. Claimed where nobody else reads the links of players:

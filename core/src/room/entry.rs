@@ -160,6 +160,13 @@ impl RoomServer {
         step
     }
 
+    /// Whether a connection waits for the answer to this call. If it does not, it never will again: numbers of calls
+    /// only grow.
+    #[must_use]
+    pub fn waits_for(&self, call: CallId) -> bool {
+        self.conns.get(&call.conn).is_some_and(|state| state.asking && state.call == call.number)
+    }
+
     pub(super) fn answered(
         &mut self,
         cx: &Cx<'_>,
@@ -167,11 +174,9 @@ impl RoomServer {
         answer: Result<Answer, Outage>,
         out: &mut Effects,
     ) -> Step {
-        let expected = self.conns.get(&call.conn).is_some_and(|state| {
-            state.asking
-                && (state.call == call.number || !cx.settings.policy.calls_matched && call.number != 0)
-        });
-        if !expected {
+        let any_call = !cx.settings.policy.calls_matched && call.number != 0;
+        let asks = self.conns.get(&call.conn).is_some_and(|state| state.asking);
+        if !(self.waits_for(call) || asks && any_call) {
             return self.late(call, answer, out);
         }
         let conn = call.conn;

@@ -193,6 +193,12 @@ impl RoomServer {
         self.lease.held(cx) && !self.draining
     }
 
+    /// Whether it has a lease of its own that lasts.
+    #[must_use]
+    pub const fn has_lease(&self) -> bool {
+        self.lease.is_in_force()
+    }
+
     /// Whether the link to RCenter is registered.
     #[must_use]
     pub const fn is_linked(&self) -> bool {
@@ -222,7 +228,9 @@ impl RoomServer {
             return Step::Advanced;
         }
         self.conns.insert(conn, Conn::unverified(addr, 0));
-        out.arm(Timer::Unverified(conn), cx.settings.times.unverified);
+        if cx.settings.policy.waits_bounded {
+            out.arm(Timer::Unverified(conn), cx.settings.times.unverified);
+        }
         Step::Advanced
     }
 
@@ -279,7 +287,9 @@ impl RoomServer {
         let fresh = Conn::unverified(state.addr, state.call);
         self.leave(cx, conn, why, out);
         self.conns.insert(conn, fresh);
-        out.arm(Timer::Unverified(conn), cx.settings.times.unverified);
+        if cx.settings.policy.waits_bounded {
+            out.arm(Timer::Unverified(conn), cx.settings.times.unverified);
+        }
         true
     }
 

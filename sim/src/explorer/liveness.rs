@@ -104,6 +104,58 @@ pub fn eventually(graph: &Graph, fair: Classes) -> Result<(), Lasso> {
     Ok(())
 }
 
+/// Whether every run comes to an end, and ends where it holds. A run may end wherever no class of actions is
+/// possible that must be taken: what is not in a class never has to happen.
+///
+/// # Errors
+/// A run that ends where it does not hold; or, with a cycle, one that need not end.
+pub fn in_the_end(graph: &Graph) -> Result<(), Lasso> {
+    let nodes = graph.len() as u32;
+    if let Some(end) = (0..nodes).find(|node| graph.enabled(*node) == 0 && !graph.holds(*node)) {
+        let (initial, prefix) = graph.way(end);
+        return Err(Lasso { initial, prefix, cycle: Vec::new() });
+    }
+    // Take away nodes that nothing leads to, again and again: what is left goes round.
+    let mut leading = vec![0_u32; graph.len()];
+    for edge in (0..nodes).flat_map(|node| graph.edges(node)) {
+        leading[edge.to as usize] += 1;
+    }
+    let mut free: Vec<u32> = (0..nodes).filter(|node| leading[*node as usize] == 0).collect();
+    while let Some(node) = free.pop() {
+        for edge in graph.edges(node) {
+            leading[edge.to as usize] -= 1;
+            if leading[edge.to as usize] == 0 {
+                free.push(edge.to);
+            }
+        }
+    }
+    let Some(first) = leading.iter().position(|leading| *leading > 0) else { return Ok(()) };
+    // From a node that is left one can always go back to another one that is: some node comes twice.
+    let mut back: Vec<u32> = vec![first as u32];
+    loop {
+        let at = *back.last().expect("it begins with a node");
+        let into =
+            |node: &u32| leading[*node as usize] > 0 && graph.edges(*node).iter().any(|edge| edge.to == at);
+        let before = (0..nodes).find(into).expect("an edge leads to it");
+        if let Some(met) = back.iter().position(|node| *node == before) {
+            let mut round: Vec<u32> = back[met..].to_vec();
+            round.push(before);
+            round.reverse();
+            round.pop();
+            let step = |pair: &[u32]| {
+                let edge = graph.edges(pair[0]).iter().find(|edge| edge.to == pair[1]);
+                edge.map_or(0, |edge| edge.action as usize)
+            };
+            let mut closed = round.clone();
+            closed.push(round[0]);
+            let cycle = closed.windows(2).map(step).collect();
+            let (initial, prefix) = graph.way(round[0]);
+            return Err(Lasso { initial, prefix, cycle });
+        }
+        back.push(before);
+    }
+}
+
 const NOT_MET: u32 = u32::MAX;
 
 /// The part of a graph that is reached without that it ever held.

@@ -17,6 +17,7 @@ fn report(scenario: &str, ended: Ended, violated: Option<&str>, met: &[(&str, bo
     let sometimes: Vec<Sometimes> =
         met.iter().map(|(goal, met)| Sometimes { goal: (*goal).to_owned(), met: *met }).collect();
     ScenarioReport {
+        in_the_end: None,
         scenario: scenario.to_owned(),
         policy: "strict".to_owned(),
         flaw: None,

@@ -13,15 +13,12 @@ use std::{
     time::Duration,
 };
 
-use gatepass_core::{
-    client::Outcome,
-    limits::Times,
-    role::{Cx, Entropy, Timer},
-};
+use gatepass_core::{limits::Times, role::Timer};
 
 use crate::{
     choice::Choice,
-    host::{HostRole, TimerKind},
+    eventually::Eventually,
+    host::TimerKind,
     net::Pick,
     prng::Prng,
     setup::Setup,
@@ -32,77 +29,6 @@ use crate::{
 pub const FAULTS: Duration = Duration::from_secs(30);
 /// Crashed nodes and cut links are looked after this often.
 const RECOVERY: Duration = Duration::from_millis(700);
-
-/// What must be true once faults are over and time has passed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Eventually {
-    /// Every player who keeps trying is in, was told why not, or left.
-    EveryPlayerIsAnswered,
-    /// No connection waits for another server to hand its account over.
-    NoHandoverWaits,
-    /// No seat is reserved: whoever it was for has come or will not come.
-    NoSeatLeaks,
-    /// Every server holds its lease, the cache knows no other leases, and who is live is owned.
-    LeasesSettle,
-}
-
-impl Eventually {
-    /// All of them.
-    pub const ALL: [Self; 4] =
-        [Self::EveryPlayerIsAnswered, Self::NoHandoverWaits, Self::NoSeatLeaks, Self::LeasesSettle];
-
-    /// Its stable name.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::EveryPlayerIsAnswered => "every_player_is_answered",
-            Self::NoHandoverWaits => "no_handover_waits",
-            Self::NoSeatLeaks => "no_seat_leaks",
-            Self::LeasesSettle => "leases_settle",
-        }
-    }
-
-    /// Whether it is true now.
-    #[must_use]
-    pub fn holds(self, world: &World, setup: &Setup) -> bool {
-        world.hosts().filter(|host| host.up).all(|host| match (self, &host.role) {
-            (Self::EveryPlayerIsAnswered, HostRole::Player(player)) => player.outcome() != Outcome::Underway,
-            (Self::NoHandoverWaits, HostRole::Room(room)) => room.waiting() == 0,
-            (Self::NoSeatLeaks, HostRole::Center(center)) => center.sizes().1 == 0,
-            (Self::LeasesSettle, HostRole::Room(room)) => {
-                let cx = Cx { settings: &setup.settings, entropy: &mut Nothing };
-                room.serves(&cx)
-            }
-            (Self::LeasesSettle, HostRole::Cache(cache)) => {
-                let mut rooms = world.hosts().filter(|host| host.up).filter_map(|host| match &host.role {
-                    HostRole::Room(room) => Some(room),
-                    _ => None,
-                });
-                let known = |id| {
-                    world
-                        .hosts()
-                        .any(|host| host.up && matches!(&host.role, HostRole::Room(room) if room.id() == id))
-                };
-                cache.leases().all(|(server, _)| known(server))
-                    && rooms.all(|room| {
-                        let owns =
-                            |account| cache.owner(account).is_some_and(|(owner, _)| owner == room.id());
-                        cache.lease(room.id()).is_some() && room.live().all(|(_, account, _)| owns(account))
-                    })
-            }
-            _ => true,
-        })
-    }
-}
-
-/// Nobody who only looks draws keys.
-struct Nothing;
-
-impl Entropy for Nothing {
-    fn bits(&mut self) -> [u8; 16] {
-        [0; 16]
-    }
-}
 
 /// How long after the last fault everything has come to rest: the longest wait of a seat, of a connection and of
 /// a player, one after the other.

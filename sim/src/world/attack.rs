@@ -2,7 +2,7 @@
 
 use gatepass_core::{
     ids::Addr,
-    message::{Request, RequestBody, ToRoom},
+    message::{Credentials, Request, RequestBody, ToRoom},
     text::nickname,
 };
 
@@ -59,7 +59,9 @@ impl World {
             Attack::Login(at) => {
                 let Some((credentials, own)) = known.credentials(at) else { return false };
                 let body = RequestBody::Login(credentials.clone());
-                return self.ask_as_attacker(setup, body, !own, scratch);
+                // Of a signed payload the ledger knows itself whether it was accepted before.
+                let replayed = !own && !matches!(credentials, Credentials::Signed { .. });
+                return self.ask_as_attacker(setup, body, replayed, scratch);
             }
             Attack::Ask(at) => {
                 let Some(session) = known.session(at) else { return false };

@@ -55,6 +55,7 @@ impl World {
         msg: Message,
         scratch: &mut Scratch,
     ) {
+        self.signed(&msg);
         if let Message::Reply(reply) = &msg {
             let judgement =
                 self.edit_ledger(scratch, &("replied", conn, reply), |ledger| ledger.replied(conn, reply));
@@ -95,6 +96,7 @@ impl World {
         if let HostRole::Player(player) = &self.hosts[to].get().role
             && let Body::Message(conn, _) | Body::Closed(conn) = &body
             && !player.listens(*conn)
+            && setup.reductions.has(Reduction::GivenUpIsMute)
         {
             return;
         }
@@ -237,6 +239,7 @@ const fn matters(fact: &Fact) -> bool {
     matches!(
         fact,
         Fact::CredentialChecked { genuine: true, .. }
+            | Fact::SignatureAccepted { .. }
             | Fact::SessionOpened { .. }
             | Fact::SessionEnded { .. }
             | Fact::TokenIssued { .. }

@@ -38,7 +38,7 @@ impl World {
     /// The end of a connection comes to a player together with what was last sent on it: he cannot do anything
     /// in between that its other end would notice.
     pub(super) fn deliver_close(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) {
-        if usize::from(pick.to) >= setup.players() {
+        if usize::from(pick.to) >= setup.players() || !setup.reductions.has(Reduction::CloseWithLast) {
             return;
         }
         let next = Pick { nth: 0, ..pick };
@@ -77,9 +77,10 @@ impl World {
         let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
             return false;
         };
+        let free = self.fires[kind as usize] == 0 && self.runs_out_in_time(setup, host.get(), kind);
         if !host.get().runs()
             || !self.may_fire(setup, host.get(), &timer, nth)
-            || !spend_fire(&mut self.fires[kind as usize])
+            || !free && !spend_fire(&mut self.fires[kind as usize])
         {
             return false;
         }

@@ -30,7 +30,8 @@ impl World {
         }
     }
 
-    pub(super) fn step(&mut self, setup: &Setup, node: usize, event: Event, scratch: &mut Scratch) {
+    pub(super) fn step(&mut self, setup: &Setup, node: usize, mut event: Event, scratch: &mut Scratch) {
+        self.seen_now(&mut event);
         let mut effects = std::mem::take(&mut scratch.effects);
         let unverified = match (&self.hosts[node].get().role, &event) {
             (HostRole::Room(room), Event::Received { conn, msg: Message::ToRoom(msg) })
@@ -80,7 +81,9 @@ impl World {
         scratch: &mut Scratch,
     ) {
         scratch.steps += 1;
-        let key = scratch.memo.as_ref().map(|_| Memo::key(node, &self.hosts[node], &event));
+        let remembers = setup.reductions.has(Reduction::RememberedSteps);
+        let memo = scratch.memo.as_ref().filter(|_| remembers);
+        let key = memo.map(|_| Memo::key(node, &self.hosts[node], &event));
         if let Some((memo, key)) = scratch.memo.as_ref().zip(key)
             && let Some(taken) = memo.get(&key)
         {

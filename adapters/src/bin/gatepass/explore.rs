@@ -2,7 +2,10 @@
 
 use std::{net::SocketAddr, process::ExitCode};
 
-use gatepass_sim::explore;
+use gatepass_sim::{
+    explore,
+    reductions::{Reduction, Reductions},
+};
 
 use crate::shared::{pick::Pick, play, say};
 
@@ -30,7 +33,9 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args) -> ExitCode {
-    play(&args.pick, |picked| {
+    // Whoever looks wants to see everything arrive.
+    let reductions = Reductions::ALL.without(Reduction::LocalAtOnce).without(Reduction::LateAnswers);
+    play(&args.pick.reduced_by(reductions), |picked| {
         let setup = picked.setups.into_iter().next().ok_or("there is no scenario to explore")?;
         let about = format!("{}: {}", setup.scenario.name, setup.scenario.about);
         let ready =

@@ -90,13 +90,17 @@ fn prefix(text: &str) -> Result<String, String> {
 
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
-    let runtime = if args.threads == 1 {
-        tokio::runtime::Builder::new_current_thread().enable_all().build()
+    let mut builder = if args.threads == 1 {
+        tokio::runtime::Builder::new_current_thread()
     } else {
         let mut builder = tokio::runtime::Builder::new_multi_thread();
-        builder.worker_threads(usize::from(args.threads)).enable_all().build()
+        builder.worker_threads(usize::from(args.threads));
+        builder
     };
-    let runtime = match runtime {
+    // To be woken for each single answer costs as much as to read it, also the server beside it. Whoever can run
+    // goes first, then several answers are there at once.
+    builder.on_thread_park(std::thread::yield_now);
+    let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
             eprintln!("error: cannot start: {error}");

@@ -108,7 +108,12 @@ impl Args {
         let credentials = self.credentials()?;
         let name = match (&self.nickname, &credentials) {
             (Some(given), _) => nickname(given),
-            (None, Credentials::Password { name, .. } | Credentials::Register { name, .. }) => nickname(name),
+            (
+                None,
+                Credentials::Password { name, .. }
+                | Credentials::Register { name, .. }
+                | Credentials::Signed { name, .. },
+            ) => nickname(name),
             (None, Credentials::Guest { .. }) => nickname("guest"),
         };
         Ok(Script {

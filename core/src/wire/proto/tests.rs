@@ -200,6 +200,35 @@ proptest! {
     }
 
     #[test]
+    fn a_greeting_around_encoded_parts_is_the_greeting(
+        numbers: [u32; 7],
+        id: u64,
+        names in proptest::collection::vec(".{0,14}", 0..5),
+        own in 0usize..5,
+        items in 0usize..2,
+    ) {
+        let [frame, local, ball_id, team_name, team_id, team_notice_cd, left_time] = numbers;
+        let player = |(n, name): (u32, &String)| MsgPlayer { id: n.into(), name: name.clone(), ..Default::default() };
+        let greeting = MsgLoginResult {
+            ok: id % 2 == 0, id, name: names.concat(), room_name: "r".into(), frame, local, ball_id,
+            others: (0..).zip(&names).map(player).collect(),
+            balls: vec![MsgBall::default(); items],
+            playerballs: (0..).zip(&names).map(|(n, _)| MsgPlayerBall { id: n, ..Default::default() }).collect(),
+            team_name, team_id, team_notice_cd, left_time,
+        };
+        let (mut others, mut balls) = (Vec::new(), [Vec::new(), Vec::new()]);
+        for other in &greeting.others {
+            MsgLoginResult::encode_other(other, &mut others);
+        }
+        for (n, ball) in greeting.playerballs.iter().enumerate() {
+            MsgLoginResult::encode_playerball(ball, &mut balls[usize::from(n >= own)]);
+        }
+        let mut around = Vec::new();
+        greeting.encode_around(&others, [&balls[0], &balls[1]], &mut around);
+        prop_assert_eq!(around, full(&greeting));
+    }
+
+    #[test]
     fn a_cut_login_is_never_another_login(name in ".{0,20}", key in "[a-z0-9]{1,40}") {
         let login = MsgLogin { name, key };
         let bytes = full(&login);

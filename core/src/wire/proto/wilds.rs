@@ -3,6 +3,8 @@
 use alloc::string::String;
 use alloc::vec::Vec;
 
+use prost::encoding;
+
 use super::{MsgBall, MsgPlayer, MsgPlayerBall, debug_without_secrets, shape};
 
 /// The first message of a client on a RoomServer connection.
@@ -84,6 +86,40 @@ pub struct MsgLoginResult {
 }
 
 shape!(MsgLoginResult: required [1, 2, 5, 6, 8], text [3, 7], children { 4: MsgPlayer, 9: MsgBall, 10: MsgPlayerBall });
+
+impl MsgLoginResult {
+    /// Appends a player as one of `others`, for [`Self::encode_around`].
+    pub fn encode_other(player: &MsgPlayer, out: &mut Vec<u8>) {
+        encoding::message::encode(4, player, out);
+    }
+
+    /// Appends a ball as one of `playerballs`, for [`Self::encode_around`].
+    pub fn encode_playerball(ball: &MsgPlayerBall, out: &mut Vec<u8>) {
+        encoding::message::encode(10, ball, out);
+    }
+
+    /// Appends the message as [`encode_body`](super::WireMessage::encode_body) does, with players and balls that
+    /// are already encoded in place of its own. A room tells every newcomer of everybody, and so need not write
+    /// everybody down each time.
+    pub fn encode_around(&self, others: &[u8], playerballs: [&[u8]; 2], out: &mut Vec<u8>) {
+        encoding::bool::encode(1, &self.ok, out);
+        encoding::uint64::encode(2, &self.id, out);
+        encoding::string::encode(3, &self.name, out);
+        out.extend_from_slice(others);
+        encoding::uint32::encode(5, &self.frame, out);
+        encoding::uint32::encode(6, &self.local, out);
+        encoding::string::encode(7, &self.room_name, out);
+        encoding::uint32::encode(8, &self.ball_id, out);
+        encoding::message::encode_repeated(9, &self.balls, out);
+        for balls in playerballs {
+            out.extend_from_slice(balls);
+        }
+        encoding::uint32::encode(11, &self.team_name, out);
+        encoding::uint32::encode(12, &self.team_id, out);
+        encoding::uint32::encode(13, &self.team_notice_cd, out);
+        encoding::uint32::encode(14, &self.left_time, out);
+    }
+}
 
 /// The datagram that binds a UDP address to a live TCP session.
 #[derive(Clone, PartialEq, prost::Message)]

@@ -9,6 +9,7 @@ use gatepass_sim::{
     diagram::{TERMINAL_WIDTH, wrap},
     flaws::{FLAWS, Flaw},
     names::unknown,
+    reductions::Reductions,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
 };
@@ -34,6 +35,9 @@ pub(crate) struct Pick {
     /// List the flaws and exit
     #[arg(long)]
     list_flaws: bool,
+    /// What explorations leave out.
+    #[arg(skip)]
+    reductions: Reductions,
 }
 
 /// What was chosen.
@@ -45,6 +49,11 @@ pub(crate) struct Picked {
 }
 
 impl Pick {
+    /// The same, explored with these reductions.
+    pub(crate) fn reduced_by(&self, reductions: Reductions) -> Self {
+        Self { reductions, ..self.clone() }
+    }
+
     /// The list that was asked for instead of playing.
     pub(crate) fn list(&self) -> Option<String> {
         if self.list_scenarios {
@@ -79,21 +88,22 @@ impl Pick {
         if let Some(players) = players {
             scenarios = scenarios.into_iter().map(|scenario| scenario.crowded(players)).collect();
         }
-        let setups = scenarios.into_iter().map(|scenario| setup(scenario, flaw));
+        let setups = scenarios.into_iter().map(|scenario| setup(scenario, flaw, self.reductions));
         Ok(Picked { setups: setups.collect::<Result<_, _>>()?, flaw })
     }
 }
 
-fn setup(mut scenario: Scenario, flaw: Option<&Flaw>) -> Result<Arc<Setup>, String> {
+fn setup(mut scenario: Scenario, flaw: Option<&Flaw>, reductions: Reductions) -> Result<Arc<Setup>, String> {
+    let ready = |setup: Setup| Arc::new(setup.reduced_by(reductions));
     let name = scenario.name.clone();
     let why = |error: ScenarioError| format!("scenario {name}: {error}");
-    let Some(flaw) = flaw else { return Setup::new(scenario).map(Arc::new).map_err(why) };
+    let Some(flaw) = flaw else { return Setup::new(scenario).map(ready).map_err(why) };
     scenario.validate().map_err(&why)?;
     let mut policy = scenario.policy().map_err(&why)?;
     (flaw.apply)(&mut policy);
     // It may break more, and sooner, than what it was made to break.
     scenario.watch = vec![flaw.breaks];
-    Ok(Arc::new(Setup::with_policy(scenario, policy)))
+    Ok(ready(Setup::with_policy(scenario, policy)))
 }
 
 /// The scenario of this name, or the one in this file.

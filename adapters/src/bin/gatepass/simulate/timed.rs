@@ -3,9 +3,10 @@
 use std::{process::ExitCode, time::Instant};
 
 use gatepass_sim::{
+    eventually::Eventually,
     report::{duration, grouped},
     setup::Setup,
-    simulate::timed::{Eventually, run_timed, settles_within},
+    simulate::timed::{run_timed, settles_within},
 };
 
 use super::Args;

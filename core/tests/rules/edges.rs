@@ -1,0 +1,640 @@
+//! Steps that the lives of whole roles take without looking: each test holds one that could be otherwise and nobody
+//! would notice.
+
+use gatepass_core::{
+    accounts::{Accounts, is_guest_name},
+    cache::Cache,
+    client::Cheat,
+    ids::Ordinal,
+    limits::Times,
+    message::{AccountsAsk, Place},
+    policy::UdpBind,
+    role::Outage,
+    text::Endpoint,
+};
+
+use super::*;
+use std::time::Duration;
+
+fn script(retries: u8, cheat: Option<Cheat>) -> Script {
+    let (credentials, name) = (credentials(), nickname("nick"));
+    Script { credentials, addr: A, scene: 1, name, heartbeats: Some(2), retries, resumes: true, cheat }
+}
+
+fn endpoint() -> Endpoint {
+    bounded("room:1").unwrap()
+}
+
+impl Sut<Client> {
+    fn begun(script: Script) -> Self {
+        let mut it = Self::new(Client::new(script, ConnId(1)));
+        let _ = it.step(Event::Command(Command::Start));
+        it
+    }
+
+    fn hears(&mut self, conn: u64, reply: Reply) -> Step {
+        self.step(Event::Received { conn: ConnId(conn), msg: Message::Reply(reply) })
+    }
+
+    fn is_told(&mut self, conn: u64, msg: ToPlayer) -> Step {
+        self.step(Event::Received { conn: ConnId(conn), msg: Message::ToPlayer(msg) })
+    }
+
+    fn opens(&mut self, conn: u64) -> Step {
+        self.step(Event::Opened { conn: ConnId(conn), addr: B })
+    }
+
+    /// In a room, over the connections 1, 2 and 3.
+    fn in_room(script: Script) -> Self {
+        let mut it = Self::begun(script);
+        assert_eq!(it.hears(1, logged_in()), Step::Advanced);
+        assert_eq!(it.hears(2, sent_to_room()), Step::Advanced);
+        assert_eq!(it.opens(3), Step::Advanced);
+        assert_eq!(it.is_told(3, admitted()), Step::Advanced);
+        it
+    }
+
+    fn says(&self, conn: u64, what: &ToRoom) -> bool {
+        self.did(|effect| {
+            matches!(effect, Effect::Send { conn: own, msg: Message::ToRoom(msg) } if own.0 == conn && msg == what)
+        })
+    }
+
+    fn connects(&self, conn: u64) -> bool {
+        self.did(|effect| *effect == Effect::Connect { conn: ConnId(conn), endpoint: endpoint() })
+    }
+
+    fn asks_room(&self, conn: u64) -> bool {
+        let asks = |body: &RequestBody| matches!(body, RequestBody::Room { session: Some(_), scene: 1 });
+        self.did(|effect| {
+            matches!(effect, Effect::Send { conn: own, msg: Message::Request(request) }
+                if own.0 == conn && asks(&request.body))
+        })
+    }
+
+    fn arms(&self, timer: Timer) -> bool {
+        self.did(|effect| matches!(effect, Effect::Arm { timer: armed, .. } if *armed == timer))
+    }
+
+    fn closes(&self, conn: u64) -> bool {
+        self.did(|effect| *effect == Effect::Close(ConnId(conn)))
+    }
+}
+
+fn logged_in() -> Reply {
+    let (name, session) = (bounded("ann").unwrap(), SessionKey::new([1; 16]));
+    Reply::LoggedIn { name, account: ANN, newbie: false, password: None, session }
+}
+
+fn sent_to_room() -> Reply {
+    Reply::Room { account: ANN, endpoint: endpoint(), key: key(7), room: RoomId(1), scene: 1 }
+}
+
+fn admitted() -> ToPlayer {
+    ToPlayer::Admitted { account: ANN, room: RoomId(1), name: nickname("nick") }
+}
+
+fn entry(key: Option<RoomKey>) -> ToRoom {
+    ToRoom::Login { name: nickname("nick"), key }
+}
+
+#[test]
+fn a_client_goes_in_beats_and_leaves() {
+    let mut it = Sut::begun(script(0, None));
+    assert_eq!(
+        (it.role.conn(), it.role.account(), it.role.outcome()),
+        (Some(ConnId(1)), None, Outcome::Underway)
+    );
+    let _ = it.hears(1, logged_in());
+    assert!(
+        it.asks_room(2) && it.arms(Timer::Reply) && it.role.listens(ConnId(2)) && !it.role.listens(ConnId(1))
+    );
+    let _ = it.hears(2, sent_to_room());
+    assert!(it.connects(3) && it.arms(Timer::Reply));
+    assert_eq!(it.role.place(), Some((endpoint(), RoomId(1))));
+    let _ = it.opens(3);
+    assert!(it.says(3, &entry(Some(key(7)))) && it.arms(Timer::Reply));
+    let _ = it.is_told(3, admitted());
+    assert_eq!((it.role.conn(), it.role.outcome()), (Some(ConnId(3)), Outcome::Live));
+    for last in [false, true] {
+        assert!(it.arms(Timer::Heartbeat));
+        let _ = it.step(Event::Fired(Timer::Heartbeat));
+        assert!(it.says(3, &ToRoom::Heartbeat));
+        assert_eq!(it.arms(Timer::Leave), last, "two heartbeats, then he leaves");
+    }
+    let _ = it.step(Event::Fired(Timer::Leave));
+    assert!(it.says(3, &ToRoom::Logout) && it.arms(Timer::Reply));
+    assert_eq!(it.role.outcome(), Outcome::Live, "until the server has said so");
+    let _ = it.is_told(3, ToPlayer::LoggedOut);
+    assert!(it.closes(3));
+    assert_eq!((it.role.conn(), it.role.outcome()), (None, Outcome::LoggedOut));
+}
+
+#[test]
+fn a_client_hears_nothing_on_the_connections_of_others() {
+    let mut it = Sut::begun(script(9, None));
+    let refused = || Reply::Refused(Refusal::Busy);
+    assert!(
+        matches!(it.hears(9, refused()), Step::Ignored(_))
+            && matches!(it.hears(9, logged_in()), Step::Ignored(_))
+    );
+    assert!(it.ignores(Event::Lost(ConnId(9))));
+    let _ = it.hears(1, logged_in());
+    assert!(matches!(it.hears(1, sent_to_room()), Step::Ignored(_)));
+    assert!(it.ignores(Event::Lost(ConnId(1))));
+    let _ = it.hears(2, sent_to_room());
+    assert!(matches!(it.opens(9), Step::Ignored(_)));
+    assert!(it.ignores(Event::Lost(ConnId(9))));
+    let _ = it.opens(3);
+    let deaf = |it: &mut Sut<Client>| {
+        for msg in [admitted(), ToPlayer::Echo, ToPlayer::LoggedOut, ToPlayer::Refused(Refusal::Replaced)] {
+            assert!(matches!(it.is_told(9, msg), Step::Ignored(_)));
+        }
+        assert!(it.ignores(Event::Lost(ConnId(9))));
+    };
+    deaf(&mut it);
+    let _ = it.is_told(3, admitted());
+    deaf(&mut it);
+    assert_eq!(it.is_told(3, ToPlayer::Echo), Step::Advanced);
+    let _ = it.step(Event::Command(Command::Leave));
+    deaf(&mut it);
+}
+
+#[test]
+fn a_client_who_loses_his_connection_comes_back_by_the_shortest_way() {
+    let mut it = Sut::in_room(script(2, None));
+    let _ = it.step(Event::Lost(ConnId(3)));
+    assert!(it.connects(4), "the token still leads back");
+    let _ = it.step(Event::Lost(ConnId(4)));
+    assert!(it.asks_room(5), "it did not: the session does");
+    let _ = it.step(Event::Lost(ConnId(5)));
+    assert_eq!(it.role.outcome(), Outcome::GaveUp);
+    let mut it = Sut::in_room(script(0, None));
+    let _ = it.step(Event::Lost(ConnId(3)));
+    assert_eq!(it.role.outcome(), Outcome::GaveUp);
+    let mut it = Sut::in_room(Script { resumes: false, ..script(1, None) });
+    let _ = it.step(Event::Lost(ConnId(3)));
+    assert!(it.asks_room(4));
+    let mut it = Sut::begun(script(1, None));
+    let _ = it.step(Event::Lost(ConnId(1)));
+    let again = |e: &Effect| matches!(e, Effect::Send { conn: ConnId(2), msg: Message::Request(r) } if matches!(r.body, RequestBody::Login(_)));
+    assert!(it.did(again), "without a session he logs in anew");
+    let mut it = Sut::in_room(script(9, None));
+    let _ = it.step(Event::Command(Command::Leave));
+    let _ = it.step(Event::Lost(ConnId(3)));
+    assert_eq!(it.role.outcome(), Outcome::GaveUp, "whoever leaves does not come back");
+}
+
+#[test]
+fn a_client_who_is_refused_knows_when_to_stop() {
+    for (why, ends) in [
+        (Refusal::Replaced, Some(Outcome::Replaced)),
+        (Refusal::Conflict, Some(Outcome::Replaced)),
+        (Refusal::Busy, None),
+    ] {
+        let mut it = Sut::in_room(script(1, None));
+        let _ = it.is_told(3, ToPlayer::Refused(why));
+        assert!(it.closes(3));
+        assert_eq!(ends.is_none(), it.asks_room(4));
+        assert_eq!(it.role.outcome(), ends.unwrap_or(Outcome::Underway));
+    }
+    for (why, again) in [(Refusal::NoRoom, true), (Refusal::WrongCredentials, false)] {
+        let mut it = Sut::begun(script(1, None));
+        let _ = it.hears(1, Reply::Refused(why));
+        let ends = if again { Outcome::Underway } else { Outcome::Refused(why) };
+        assert_eq!(it.role.outcome(), ends);
+    }
+}
+
+#[test]
+fn a_client_who_waits_in_vain_closes_what_he_has() {
+    for (advance, own, again) in [(0, 1, false), (1, 2, false), (2, 3, true), (3, 3, true)] {
+        let mut it = Sut::begun(script(1, None));
+        let steps: [fn(&mut Sut<Client>) -> Step; 3] =
+            [|it| it.hears(1, logged_in()), |it| it.hears(2, sent_to_room()), |it| it.opens(3)];
+        for step in &steps[..advance] {
+            let _ = step(&mut it);
+        }
+        assert_eq!(it.step(Event::Fired(Timer::Reply)), Step::Advanced);
+        assert_eq!(it.closes(own), again, "requests have no connection of their own");
+        assert_eq!(it.asks_room(own + 1), advance > 0);
+        let _ = it.step(Event::Fired(Timer::Reply));
+        assert_eq!(it.role.outcome(), Outcome::GaveUp);
+    }
+    let mut it = Sut::in_room(script(1, None));
+    assert!(it.ignores(Event::Fired(Timer::Reply)));
+    let _ = it.step(Event::Command(Command::Leave));
+    let _ = it.step(Event::Fired(Timer::Reply));
+    assert!(it.closes(3) && it.role.outcome() == Outcome::GaveUp);
+}
+
+#[test]
+fn cheats_cheat_once() {
+    let mut it = Sut::begun(script(1, Some(Cheat::AnyKeyAgain)));
+    let _ = it.hears(1, logged_in());
+    let _ = it.hears(2, sent_to_room());
+    let _ = it.opens(3);
+    let refused = ToPlayer::Refused(Refusal::TokenUnknown);
+    assert!(matches!(it.is_told(9, refused.clone()), Step::Ignored(_)));
+    let _ = it.is_told(3, refused.clone());
+    assert!(it.says(3, &entry(Some(RoomKey::new([0xff; 16])))) && !it.closes(3));
+    let _ = it.is_told(3, refused);
+    assert!(it.closes(3));
+    let mut it = Sut::begun(script(1, Some(Cheat::EmptyKey)));
+    let _ = it.hears(1, logged_in());
+    let _ = it.hears(2, sent_to_room());
+    let _ = it.opens(3);
+    assert!(it.says(3, &entry(None)) && !it.says(3, &ToRoom::Heartbeat));
+    let mut it = Sut::begun(script(1, Some(Cheat::TalksFirst)));
+    let _ = it.hears(1, logged_in());
+    let _ = it.hears(2, sent_to_room());
+    let _ = it.opens(3);
+    assert!(it.says(3, &entry(Some(key(7)))) && it.says(3, &ToRoom::Heartbeat));
+    let mut it = Sut::in_room(script(1, Some(Cheat::LogsInAgain)));
+    let _ = it.step(Event::Command(Command::Leave));
+    let _ = it.is_told(3, ToPlayer::LoggedOut);
+    assert!(it.says(3, &entry(Some(key(7)))) && !it.closes(3));
+    let _ = it.is_told(3, admitted());
+    let _ = it.is_told(3, ToPlayer::LoggedOut);
+    assert!(it.closes(3));
+    let mut it = Sut::in_room(script(1, Some(Cheat::ReplaysToken)));
+    let _ = it.is_told(3, ToPlayer::LoggedOut);
+    assert!(it.closes(3) && it.connects(4));
+    let elsewhere = bounded("room:2").unwrap();
+    let mut it = Sut::begun(script(1, Some(Cheat::GoesTo(elsewhere))));
+    let _ = it.hears(1, logged_in());
+    let _ = it.hears(2, sent_to_room());
+    assert!(it.did(|e| *e == Effect::Connect { conn: ConnId(3), endpoint: elsewhere }));
+}
+
+#[test]
+fn times_that_only_just_do_not_fit_are_refused() {
+    let fine = Times::default();
+    let tick = Duration::from_millis(1);
+    let with = |change: &dyn Fn(&mut Times)| {
+        let mut times = fine.clone();
+        change(&mut times);
+        times.check()
+    };
+    assert_eq!(fine.check(), Ok(()));
+    // Each bound, and one step on its good side.
+    let bounds: [(&dyn Fn(&mut Times), &dyn Fn(&mut Times)); 6] = [
+        (&|t| t.renew = (t.lease - t.lease_margin) / 2, &|t| t.renew = (t.lease - t.lease_margin) / 2 - tick),
+        (&|t| t.unverified = t.lease, &|t| t.unverified = t.lease + tick),
+        (&|t| t.token_memory = t.unverified - tick, &|t| t.token_memory = t.unverified),
+        (&|t| t.seat = t.token - tick, &|t| t.seat = t.token),
+        (&|t| t.retry = t.unverified, &|t| t.retry = t.unverified - tick),
+        (&|t| t.request = t.reply, &|t| t.request = t.reply - tick),
+    ];
+    for (at, (wrong, right)) in bounds.into_iter().enumerate() {
+        assert!(with(wrong).is_err() && with(right).is_ok(), "bound {at}");
+    }
+    assert!(with(&|t| t.drain = Duration::ZERO).is_err());
+    assert!(with(&|t| t.drain = Duration::from_secs(367 * 24 * 3600)).is_err());
+}
+
+#[test]
+fn names_of_guests_are_theirs() {
+    for (name, guests) in
+        [("guest1", true), ("guest007", true), ("guest", false), ("guesta", false), ("ann1", false)]
+    {
+        assert_eq!(is_guest_name(name), guests, "{name}");
+    }
+    let mut store = Accounts::new();
+    let create = |store: &mut Accounts| {
+        store.create(bounded("ann").unwrap(), None, Password::new("a password").unwrap())
+    };
+    let first = create(&mut store);
+    assert!(first.is_some());
+    assert_eq!(create(&mut store), None, "a name is taken once");
+}
+
+#[test]
+fn a_registration_takes_no_name_of_a_guest() {
+    let mut it = Sut::new(Accounts::new());
+    let password = Password::new("a password").unwrap();
+    let credentials = Credentials::Register { name: bounded("guest9").unwrap(), password: password.clone() };
+    let ask = Ask::Accounts(AccountsAsk::Verify { credentials, guest_password: password });
+    let call = CallId { conn: ConnId(1), number: 1 };
+    let _ = it.step(Event::Asked(Question { from: Asker(0), call, ask }));
+    assert!(
+        it.did(|e| matches!(e, Effect::Answer { answer: Answer::Accounts(AccountsAnswer::Refused(_)), .. }))
+    );
+}
+
+#[test]
+fn a_service_that_is_overloaded_is_busy_and_one_that_is_gone_is_unavailable() {
+    for (outage, why) in [(Outage::Overloaded, Refusal::Busy), (Outage::Down, Refusal::Unavailable)] {
+        let mut it = Sut::new(LoginServer::new());
+        let request = Request { addr: A, signed: true, body: RequestBody::Login(credentials()) };
+        let _ = it.step(Event::Received { conn: ConnId(1), msg: Message::Request(request) });
+        let (call, _) = it.asked.pop_front().unwrap();
+        let _ = it.step(Event::Answered { call, answer: Err(outage) });
+        assert_eq!(it.refused(), Some(why));
+        assert_eq!(it.role.pending(), 0);
+    }
+}
+
+impl Sut<Cache> {
+    fn is_asked(&mut self, ask: CacheAsk) {
+        let call = CallId { conn: ConnId(1), number: 1 };
+        let _ = self.step(Event::Asked(Question { from: Asker(0), call, ask: Ask::Cache(ask) }));
+    }
+
+    fn issue(&mut self, token: u8, server: u64) {
+        let place = Place { server: ServerId(server), endpoint: endpoint(), room: RoomId(1), scene: 1 };
+        let session = SessionKey::new([1; 16]);
+        self.is_asked(CacheAsk::IssueToken { session, account: ANN, key: key(token), place });
+    }
+
+    fn superseded(&self) -> Vec<RoomKey> {
+        let superseded = |effect: &Effect| match effect {
+            Effect::Note(Fact::TokenSuperseded { key }) => Some(*key),
+            _ => None,
+        };
+        self.did.iter().filter_map(superseded).collect()
+    }
+}
+
+#[test]
+fn only_tokens_that_could_still_be_spent_are_superseded() {
+    let mut it = Sut::new(Cache::new(Generation(1), false));
+    it.is_asked(CacheAsk::OpenSession { account: ANN, key: SessionKey::new([1; 16]), payload: None });
+    for server in [1, 2] {
+        let terms = Times::default().lease_terms();
+        it.is_asked(CacheAsk::Renew { server: ServerId(server), number: 1, terms });
+    }
+    it.issue(1, 1);
+    assert_eq!(it.superseded(), []);
+    it.issue(2, 2);
+    assert_eq!(it.superseded(), [key(1)]);
+    let attempt = CallId { conn: ConnId(1), number: 1 };
+    it.is_asked(CacheAsk::Redeem { key: key(2), server: ServerId(2), attempt, generation: Generation(1) });
+    it.issue(3, 1);
+    assert_eq!(it.superseded(), [key(1)], "what is spent is over already");
+}
+
+#[test]
+fn a_cache_that_lost_nothing_waits_for_nothing() {
+    let mut it = Sut::new(Cache::new(Generation(1), false));
+    assert!(it.ignores(Event::Command(Command::Start)));
+    let mut it = Sut::new(Cache::new(Generation(1), true));
+    let _ = it.step(Event::Command(Command::Start));
+    assert!(it.did(|e| matches!(e, Effect::Arm { timer: Timer::Grace, .. })));
+}
+
+#[test]
+fn a_room_server_serves_while_it_holds_a_lease_and_is_not_drained() {
+    fn serves(it: &mut Sut<RoomServer>) -> bool {
+        let settings = Settings::default();
+        it.role.serves(&Cx { settings: &settings, entropy: &mut it.entropy })
+    }
+    let mut it = Sut::new(RoomServer::new(ServerId(1), endpoint()));
+    assert!(!serves(&mut it));
+    let mut it = room();
+    assert!(serves(&mut it));
+    let _ = it.step(Event::Command(Command::Drain));
+    assert!(!serves(&mut it));
+    let mut it = room();
+    let _ = it.step(Event::Fired(Timer::LeaseEnd(1)));
+    assert!(!serves(&mut it));
+}
+
+#[test]
+fn rules_that_are_left_out_let_strangers_play_and_players_bind_once() {
+    let mut it = room();
+    it.policy = Policy { game_after_login: false, ..Policy::STRICT };
+    it.open(10, A);
+    let _ = it.says(10, ToRoom::Game(7));
+    assert!(it.did(|e| *e == Effect::Play { conn: ConnId(10), command: 7 }));
+    it.policy = Policy { udp_bind: UdpBind::SameAddress, ..Policy::STRICT };
+    it.enter(11, A, 1, 1);
+    let bind = |addr| {
+        let msg = Message::ToRoom(ToRoom::Bind { account: ANN, key: Some(key(1)) });
+        Event::Datagram { addr, port: 9, msg }
+    };
+    assert!(it.ignores(bind(B)), "from another address");
+    let _ = it.step(bind(A));
+    assert!(it.did(|e| matches!(e, Effect::Bound { conn: ConnId(11), port: 9, .. })));
+    assert!(it.ignores(bind(A)), "a second time");
+}
+
+#[test]
+fn reasons_have_names_of_their_own() {
+    let all = [
+        Refusal::Malformed,
+        Refusal::BadSignature,
+        Refusal::UnknownCommand,
+        Refusal::WrongCredentials,
+        Refusal::NameTaken,
+        Refusal::Banned,
+        Refusal::NoSession,
+        Refusal::NoRoom,
+        Refusal::TokenUsed,
+        Refusal::Replaced,
+        Refusal::Conflict,
+        Refusal::Busy,
+        Refusal::Draining,
+        Refusal::Unavailable,
+    ];
+    let names: std::collections::BTreeSet<_> = all.iter().map(|why| why.name()).collect();
+    assert_eq!(names.len(), all.len());
+}
+
+#[test]
+fn an_empty_buffer_of_effects_says_so() {
+    let mut out = Effects::new();
+    assert!(out.is_empty() && out.as_slice().is_empty());
+    let room = out.room();
+    out.disarm(Timer::Grace);
+    assert!(!out.is_empty());
+    assert_eq!((out.as_slice().len(), out.room()), (1, room - 1));
+}
+
+#[test]
+fn rcenter_opens_a_connection_once() {
+    let mut it = Sut::new(RCenter::new());
+    it.register(1, 1);
+    let _ = it.tells(1, READY);
+    assert!(it.place(1).is_some());
+    assert!(it.ignores(Event::Opened { conn: ConnId(1), addr: A }));
+    assert!(it.place(1).is_some(), "the server is still behind it");
+}
+
+/// What a RoomServer says to RCenter.
+fn to_center(it: &Sut<RoomServer>) -> Vec<ToCenter> {
+    let told = |effect: &Effect| match effect {
+        Effect::ToCenter(Message::ToCenter(msg)) => Some(msg.clone()),
+        _ => None,
+    };
+    it.did.iter().filter_map(told).collect()
+}
+
+fn owned(seq: u64) -> Answer {
+    let (account, seq, room) = (ANN, ordinal(seq), RoomId(1));
+    Answer::Cache(CacheAnswer::Owned { account, seq, room, owner: ServerId(2), version: ordinal(50) })
+}
+
+fn from_center(msg: ToServer) -> Event {
+    Event::FromCenter(Message::ToServer(msg))
+}
+
+#[test]
+fn a_room_server_registers_once_for_each_link_and_only_with_a_lease() {
+    let registers =
+        |it: &Sut<RoomServer>| to_center(it).iter().any(|msg| matches!(msg, ToCenter::Register { .. }));
+    let mut it = Sut::new(RoomServer::new(ServerId(1), endpoint()));
+    let _ = it.step(Event::Command(Command::Start));
+    let _ = it.step(Event::Linked);
+    assert!(!registers(&it), "without a lease nobody must be sent here");
+    let _ = it.answer(Answer::Cache(CacheAnswer::Renewed { generation: Generation(1) }));
+    assert!(registers(&it));
+    let _ = it.step(Event::Fired(Timer::Renew));
+    let _ = it.answer(Answer::Cache(CacheAnswer::Renewed { generation: Generation(1) }));
+    assert!(!registers(&it), "it has registered over this link");
+    let _ = it.step(Event::Unlinked);
+    let _ = it.step(Event::Linked);
+    assert!(registers(&it));
+}
+
+#[test]
+fn a_kick_ends_logins_that_wait_or_are_looked_up_if_they_are_older() {
+    for (below, ends) in [(2, false), (3, true)] {
+        let mut it = room();
+        it.login(10, A, 2);
+        let _ = it.grant(1, 2, 102);
+        let _ = it.step(kick(below));
+        assert_eq!(it.did(|e| *e == Effect::Close(ConnId(10))), ends, "looked up, below {below}");
+        let mut it = room();
+        it.login(10, A, 2);
+        let _ = it.answer(owned(2));
+        let _ = it.step(kick(below));
+        assert_eq!(it.did(|e| *e == Effect::Close(ConnId(10))), ends, "waiting, below {below}");
+    }
+    let mut it = room();
+    it.enter(10, A, 7, 1);
+    it.login(11, B, 2);
+    let _ = it.grant(8, 2, 102);
+    let _ = it.step(kick(99));
+    assert!(!it.did(|e| matches!(e, Effect::Close(_))), "others have nothing to do with it");
+}
+
+#[test]
+fn who_waits_for_an_owner_is_told_by_what_concerns_him() {
+    let asks = |it: &Sut<RoomServer>| {
+        it.did(|e| matches!(e, Effect::Ask { ask: Ask::Cache(CacheAsk::Redeem { .. }), .. }))
+    };
+    let mut it = room();
+    it.login(10, A, 2);
+    let _ = it.answer(owned(2));
+    let kicks = |it: &Sut<RoomServer>| to_center(it).iter().any(|msg| matches!(msg, ToCenter::Kick(_)));
+    assert!(kicks(&it) && it.role.waiting() == 1);
+    assert!(it.ignores(from_center(ToServer::Kicked(AccountId(9)))));
+    let _ = it.step(from_center(ToServer::Kicked(ANN)));
+    assert!(asks(&it) && it.live().is_empty(), "a confirmation is a hint to ask");
+    let _ = it.answer(owned(2));
+    assert!(!kicks(&it), "the same owner was asked already");
+    let _ = it.step(Event::Fired(Timer::Retry(ConnId(10))));
+    assert!(kicks(&it) && asks(&it), "but is again when it is time to");
+    assert!(it.ignores(from_center(ToServer::Kept { account: ANN, below: ordinal(3) })), "another login");
+    let _ = it.step(from_center(ToServer::Kept { account: ANN, below: ordinal(2) }));
+    assert_eq!(it.refused(), Some(Refusal::Conflict));
+}
+
+#[test]
+fn a_token_that_is_gone_while_its_login_waited_was_replaced() {
+    let unknown = || Answer::Cache(CacheAnswer::Refused(Refusal::TokenUnknown));
+    let mut it = room();
+    it.login(10, A, 2);
+    let _ = it.answer(unknown());
+    assert_eq!(it.refused(), Some(Refusal::TokenUnknown));
+    it.login(11, A, 3);
+    let _ = it.answer(owned(3));
+    let _ = it.step(Event::Fired(Timer::Retry(ConnId(11))));
+    let _ = it.answer(unknown());
+    assert_eq!(it.refused(), Some(Refusal::Replaced));
+    it.login(12, A, 4);
+    let _ = it.answer(owned(4));
+    let _ = it.step(Event::Fired(Timer::Retry(ConnId(12))));
+    let _ = it.answer(Answer::Cache(CacheAnswer::Refused(Refusal::TokenExpired)));
+    assert_eq!(it.refused(), Some(Refusal::TokenExpired));
+}
+
+#[test]
+fn renewals_follow_each_other_and_a_lost_cache_is_told_what_is_held() {
+    let renewed = |generation| Answer::Cache(CacheAnswer::Renewed { generation: Generation(generation) });
+    let arms = |it: &Sut<RoomServer>, timer, after: Duration| it.did(|e| *e == Effect::Arm { timer, after });
+    let times = Times::default();
+    let mut it = Sut::new(RoomServer::new(ServerId(1), endpoint()));
+    let _ = it.step(Event::Command(Command::Start));
+    assert!(arms(&it, Timer::Renew, times.retry), "without a lease it asks soon again");
+    assert!(arms(&it, Timer::LeaseEnd(1), times.lease - times.lease_margin));
+    let _ = it.answer(renewed(1));
+    let _ = it.step(Event::Linked);
+    let _ = it.step(from_center(ToServer::Registered(Default::default())));
+    it.enter(10, A, 1, 1);
+    let _ = it.step(Event::Fired(Timer::Renew));
+    assert!(
+        arms(&it, Timer::Renew, times.renew)
+            && arms(&it, Timer::LeaseEnd(2), times.lease - times.lease_margin)
+    );
+    // The cache lives in a new generation: what is held is asserted before the new lease counts.
+    let _ = it.answer(renewed(2));
+    let held = |e: &Effect| matches!(e, Effect::Ask { ask: Ask::Cache(CacheAsk::Reassert { held, .. }), .. } if **held == [(ANN, ordinal(1))]);
+    assert!(it.did(held));
+    let mut failed = Sut::new(it.role.clone());
+    assert_eq!(failed.step(Event::Fired(Timer::LeaseEnd(2))), Step::Advanced, "not asserted in time");
+    assert!(failed.live().is_empty());
+    let version = Ordinal { generation: Generation(2), count: 1 };
+    let _ = it.answer(Answer::Cache(CacheAnswer::Reasserted([(ANN, Some(version))].into())));
+    assert!(it.did(|e| *e == Effect::Disarm(Timer::LeaseEnd(1))), "the new lease counts");
+    assert_eq!(it.live(), [10]);
+    let _ = it.step(Event::Fired(Timer::LeaseEnd(2)));
+    assert!(it.live().is_empty() && to_center(&it) == [ToCenter::Fenced]);
+}
+
+#[test]
+fn a_renewal_that_would_come_too_late_does_not_count() {
+    let mut it = room();
+    it.enter(10, A, 1, 1);
+    let _ = it.step(Event::Fired(Timer::Renew));
+    assert_eq!(it.step(Event::Fired(Timer::LeaseEnd(2))), Step::Advanced);
+    assert!(matches!(
+        it.answer(Answer::Cache(CacheAnswer::Renewed { generation: Generation(1) })),
+        Step::Ignored(_)
+    ));
+    assert_eq!(it.live(), [10], "the older lease lasts");
+    let _ = it.step(Event::Fired(Timer::LeaseEnd(1)));
+    assert!(it.live().is_empty());
+}
+
+#[test]
+fn a_registration_needs_a_name_and_a_password_and_finds_the_account_again() {
+    let ask = |it: &mut Sut<Accounts>, credentials: Credentials| {
+        let guest_password = Password::new("a password").unwrap();
+        let ask = Ask::Accounts(AccountsAsk::Verify { credentials, guest_password });
+        let call = CallId { conn: ConnId(1), number: 1 };
+        let _ = it.step(Event::Asked(Question { from: Asker(0), call, ask }));
+        it.did.iter().find_map(|effect| match effect {
+            Effect::Answer { answer: Answer::Accounts(answer), .. } => Some(answer.clone()),
+            _ => None,
+        })
+    };
+    let name = |text: &str| bounded(text).unwrap();
+    let password = |text: &str| Password::new(text).unwrap();
+    let mut it = Sut::new(Accounts::new());
+    let register = |n: &str, p: Password| Credentials::Register { name: name(n), password: p };
+    let refused = |answer: Option<AccountsAnswer>| matches!(answer, Some(AccountsAnswer::Refused(_)));
+    assert!(refused(ask(&mut it, register("", password("a password")))));
+    assert!(refused(ask(&mut it, register("ann", Password::empty()))));
+    assert!(!refused(ask(&mut it, register("ann", password("one")))));
+    assert!(!refused(ask(&mut it, register("bob", password("two")))));
+    let login = |n: &str, p: &str| Credentials::Password { name: name(n), password: password(p) };
+    let who = |answer| match answer {
+        Some(AccountsAnswer::Verified { name, .. }) => Some(name),
+        _ => None,
+    };
+    assert_eq!(who(ask(&mut it, login("bob", "two"))), Some(name("bob")));
+    assert_eq!(who(ask(&mut it, login("bob", "one"))), None);
+    assert_eq!(who(ask(&mut it, login("cid", "one"))), None);
+}

@@ -1,0 +1,148 @@
+//! Reductions leave out nothing that anybody could notice: with none of them, with each alone and with all, the same
+//! is found, and every way to it is a way in the full world.
+
+use std::sync::Arc;
+
+use gatepass_core::{message::Answer, properties::Property};
+use gatepass_sim::{
+    catalog::Shelf,
+    check::{Bounds, Ended, Report, Violation, explore},
+    choice::Choice,
+    flaws::FLAWS,
+    net::{Body, Pick},
+    reductions::{Reduction, Reductions},
+    replay::Replay,
+    setup::Setup,
+    world::{Scratch, World},
+};
+
+/// What is explored: its name, how it is made, and the property that must break, if one must.
+struct Subject {
+    name: String,
+    setup: Box<dyn Fn() -> Setup>,
+    wanted: Option<Property>,
+}
+
+fn subjects() -> Vec<Subject> {
+    let scenarios = Shelf::ALL.into_iter().flat_map(Shelf::scenarios).map(|scenario| Subject {
+        name: scenario.name.clone(),
+        setup: Box::new(move || Setup::new(scenario.clone()).expect("shipped scenarios can be played")),
+        wanted: None,
+    });
+    let flaws = FLAWS.iter().map(|flaw| Subject {
+        name: format!("{} in {}", flaw.name, flaw.scenario),
+        setup: Box::new(|| flaw.setup()),
+        wanted: Some(flaw.breaks),
+    });
+    scenarios.chain(flaws).collect()
+}
+
+impl Subject {
+    fn explore(&self, reductions: Reductions, states: u64) -> (Arc<Setup>, Report) {
+        let setup = Arc::new((self.setup)().reduced_by(reductions));
+        let bounds = Bounds { states, memory: 6 << 30, threads: 2, ..Bounds::default() };
+        let report = explore(&setup, self.wanted, bounds, &mut |_| {});
+        (setup, report)
+    }
+}
+
+/// Compares every subject whose full exploration ends within so many states. Returns how many there were.
+fn compare(states: u64) -> [usize; 2] {
+    let mut compared = [0; 2];
+    for subject in subjects() {
+        let (_, full) = subject.explore(Reductions::NONE, states);
+        if !matches!(full.ended, Ended::Exhausted | Ended::Violated) {
+            println!("{:44} more than {states} in full", subject.name);
+            continue;
+        }
+        compared[usize::from(full.ended == Ended::Violated)] += 1;
+        let mut line = format!("{:44} none {:>8}", subject.name, full.states);
+        let each = Reduction::ALL.into_iter().map(|one| (one.name(), Reductions::only(one)));
+        for (name, reductions) in each.chain([("all", Reductions::ALL)]) {
+            let (setup, reduced) = subject.explore(reductions, u64::MAX);
+            line += &format!("  {name} {:>8}", reduced.states);
+            same(&subject, name, &full, &setup, &reduced);
+        }
+        println!("{line}");
+    }
+    compared
+}
+
+fn same(subject: &Subject, reductions: &str, full: &Report, setup: &Arc<Setup>, reduced: &Report) {
+    let name = format!("{} with {reductions}", subject.name);
+    assert_eq!(full.ended, reduced.ended, "{name}");
+    let Some(longest) = full.violations.first() else {
+        // Everything was seen: the same holds, the same was exercised, the same goals were met.
+        assert!(reduced.states <= full.states, "{name}");
+        assert_eq!(full.properties, reduced.properties, "{name}");
+        assert_eq!(full.goals, reduced.goals, "{name}");
+        return;
+    };
+    let violation = &reduced.violations[0];
+    assert_eq!(longest.broken, violation.broken, "{name}");
+    // No choice of the full world is two of the reduced one, and the way back says how many more there are.
+    let least = longest.choices.len();
+    if violation.shortest {
+        assert!(violation.choices.len() <= least, "{name}: {} > {least}", violation.choices.len());
+    }
+    let unmerged = in_the_full_world(subject, setup, violation);
+    assert!(least <= unmerged, "{name}: {least} > {unmerged}");
+    let trace = Replay::from_toml(&Replay::new(setup, &violation.choices).to_toml()).expect("it reads").run();
+    assert_eq!(
+        trace.expect("it replays").violation.map(|(name, _)| name),
+        Some(violation.broken.name().to_owned())
+    );
+}
+
+/// Goes the way of a violation in the world without reductions, where the end of a connection arrives by itself.
+/// Returns how many choices that takes; it breaks the same.
+fn in_the_full_world(subject: &Subject, reduced: &Setup, violation: &Violation) -> usize {
+    let setup = (subject.setup)().reduced_by(Reductions::NONE);
+    let (mut world, mut scratch) = (World::new(&setup), Scratch::default());
+    let mut made = 0;
+    let mut make = |world: &mut World, choice| {
+        assert!(world.apply(&setup, choice, &mut scratch), "{}: {choice} is not possible", subject.name);
+        made += 1;
+    };
+    for &choice in &violation.choices {
+        make(&mut world, choice);
+        if let Choice::Deliver(pick) = choice
+            && reduced.reductions.has(Reduction::CloseWithLast)
+            && usize::from(pick.to) < setup.players()
+        {
+            let first = Pick { nth: 0, ..pick };
+            let net = world.net();
+            if net.find(first).is_some_and(|at| matches!(net.packets[at].get().body, Body::Closed(_))) {
+                make(&mut world, Choice::Deliver(first));
+            }
+        }
+    }
+    // A world is at rest only when what matters to nobody has arrived, too.
+    while world.broken().is_none() {
+        let net = world.net();
+        let idle = |at: &usize| {
+            let packet = net.packets[*at].get();
+            let answer = matches!(packet.body, Body::Answered(_, Answer::Cache(_) | Answer::Accounts(_)));
+            usize::from(packet.to) < setup.players() || answer
+        };
+        let at = (0..net.packets.len()).find(idle).expect("something is left that keeps the world from rest");
+        let pick = net.pick(at, None);
+        make(&mut world, Choice::Deliver(Pick { nth: 0, ..pick }));
+    }
+    assert_eq!(world.broken(), Some(violation.broken), "{}", subject.name);
+    made
+}
+
+#[test]
+fn reductions_change_no_verdict_of_small_worlds() {
+    let [exhausted, violated] = compare(1_500);
+    assert!(exhausted >= 1 && violated >= 20, "{exhausted} and {violated} were compared");
+}
+
+/// The same for larger ones; for release builds, and part of CI.
+#[test]
+#[ignore = "takes minutes in a debug build"]
+fn reductions_change_no_verdict_of_larger_worlds() {
+    let [exhausted, violated] = compare(30_000);
+    assert!(exhausted >= 3 && violated >= 30, "{exhausted} and {violated} were compared");
+}
