@@ -190,7 +190,7 @@ pub fn read(path: &Path, setup: &Setup) -> Result<Saved<Broken>, CheckpointError
 
 /// Tells scenarios and rules apart, by everything that a check depends on.
 fn print_of(setup: &Setup) -> u64 {
-    fingerprint(&format!("{:?} {:?}", setup.scenario, setup.settings))
+    fingerprint(&format!("{:?} {:?} {:?}", setup.scenario, setup.settings, setup.reductions))
 }
 
 fn sum(seen: &[(u64, u64)]) -> u64 {
