@@ -30,7 +30,8 @@ fn times_that_only_just_do_not_fit_are_refused() {
     };
     assert_eq!(fine.check(), Ok(()));
     // Each bound, and one step on its good side.
-    let bounds: [(&dyn Fn(&mut Times), &dyn Fn(&mut Times)); 6] = [
+    type Change<'a> = &'a dyn Fn(&mut Times);
+    let bounds: [(Change<'_>, Change<'_>); 6] = [
         (&|t| t.renew = (t.lease - t.lease_margin) / 2, &|t| t.renew = (t.lease - t.lease_margin) / 2 - tick),
         (&|t| t.unverified = t.lease, &|t| t.unverified = t.lease + tick),
         (&|t| t.token_memory = t.unverified - tick, &|t| t.token_memory = t.unverified),

@@ -33,7 +33,13 @@ pub struct Bounds {
 
 impl Default for Bounds {
     fn default() -> Self {
-        Self { states: 200_000_000, level_states: u64::MAX, memory: 12 << 30, time: Duration::from_secs(600), threads: 2 }
+        Self {
+            states: 200_000_000,
+            level_states: u64::MAX,
+            memory: 12 << 30,
+            time: Duration::from_secs(600),
+            threads: 2,
+        }
     }
 }
 
