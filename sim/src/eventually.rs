@@ -146,10 +146,15 @@ pub fn in_the_end(setup: &Arc<Setup>, bounds: GraphBounds) -> Result<(usize, Opt
     let graph = Graph::of(&worlds, bounds, kept, |_, choice| u32::from(is_fair(choice)))?;
     let unkept = liveness::in_the_end(&graph).err().and_then(|lasso| {
         let (choices, round) = lasso.actions(&worlds)?;
-        let mut world = World::new(setup);
-        for choice in &choices {
-            world.apply(setup, *choice, &mut crate::world::Scratch::default());
+        let (mut world, mut scratch) = (World::new(setup), crate::world::Scratch::default());
+        // With what arrives between choices, as the exploration let it arrive.
+        let mut all = Vec::new();
+        for choice in choices {
+            world.apply(setup, choice, &mut scratch);
+            all.push(choice);
+            world.settle(setup, &mut scratch, &mut |arrival| all.push(arrival));
         }
+        let choices = all;
         let promise = if round.is_empty() { broken_promise(&world, setup) } else { None };
         Some(Unkept { promise, choices })
     });
