@@ -57,6 +57,29 @@ pub enum Choice {
     Age(u8),
 }
 
+impl Choice {
+    /// To which nodes it happens: for a message its sender, then its receiver. None, if it names none.
+    pub fn nodes(&self) -> impl Iterator<Item = u16> + use<> {
+        let (one, other) = match self {
+            Self::Deliver(pick) | Self::Drop(pick) | Self::Duplicate(pick) | Self::Fail(pick) => {
+                (Some(pick.from), Some(pick.to))
+            }
+            Self::Begin(node)
+            | Self::Fire { node, .. }
+            | Self::Crash(node)
+            | Self::Restart(node)
+            | Self::Cut(node)
+            | Self::HangUp(node)
+            | Self::Pause(node)
+            | Self::Wake(node)
+            | Self::Jump { node, .. }
+            | Self::Link(node) => (Some(*node), None),
+            Self::LoseCache | Self::Attack(_) | Self::Age(_) => (None, None),
+        };
+        one.into_iter().chain(other)
+    }
+}
+
 impl fmt::Display for Choice {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let pick = |f: &mut fmt::Formatter<'_>, word: &str, pick: &Pick| {

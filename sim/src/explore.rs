@@ -33,24 +33,9 @@ pub fn serve(setup: Arc<Setup>, address: SocketAddr, ready: impl FnOnce()) -> io
 /// A choice as a replay file writes it, with the names of the nodes it is about.
 pub(crate) fn action(setup: &Setup, choice: Choice) -> String {
     let name = |node: u16| setup.names.get(usize::from(node)).map_or("nobody", String::as_str);
-    let about = match choice {
-        Choice::Begin(node)
-        | Choice::Crash(node)
-        | Choice::Restart(node)
-        | Choice::Cut(node)
-        | Choice::Link(node)
-        | Choice::HangUp(node)
-        | Choice::Pause(node)
-        | Choice::Wake(node)
-        | Choice::Fire { node, .. }
-        | Choice::Jump { node, .. } => name(node).to_owned(),
-        Choice::Deliver(it) | Choice::Drop(it) | Choice::Duplicate(it) | Choice::Fail(it) => {
-            format!("{} → {}", name(it.from), name(it.to))
-        }
-        // These say themselves who does what.
-        Choice::LoseCache | Choice::Attack(_) | Choice::Age(_) => return choice.to_string(),
-    };
-    format!("{choice} ({about})")
+    let about = choice.nodes().map(name).collect::<Vec<_>>().join(" → ");
+    // Without a node it says itself who does what.
+    if about.is_empty() { choice.to_string() } else { format!("{choice} ({about})") }
 }
 
 /// What comes of a choice, a line for each thing that happens.

@@ -108,6 +108,12 @@ impl Host {
         }
     }
 
+    /// The `nth` armed timer of a kind.
+    #[must_use]
+    pub fn armed(&self, kind: TimerKind, nth: u16) -> Option<Timer> {
+        self.timers.iter().filter(|timer| TimerKind::of(timer) == kind).nth(usize::from(nth)).copied()
+    }
+
     /// Arms a timer; replaces an armed one of the same name.
     pub fn arm(&mut self, timer: Timer) {
         if let Err(at) = self.timers.binary_search(&timer) {

@@ -51,9 +51,9 @@ fn possible(setup: &Setup, choices: &[Choice]) -> Vec<Choice> {
 #[must_use]
 pub fn shorter(setup: &Setup, list: &[Choice], broken: Broken, worlds: usize) -> Option<Vec<Choice>> {
     let kinds: HashSet<u64, foldhash::fast::FixedState> = list.iter().map(kind).collect();
-    let there: HashSet<u16, foldhash::fast::FixedState> = list.iter().flat_map(nodes).collect();
+    let there: HashSet<u16, foldhash::fast::FixedState> = list.iter().flat_map(Choice::nodes).collect();
     let fits =
-        |choice: &&Choice| kinds.contains(&kind(choice)) && nodes(choice).all(|it| there.contains(&it));
+        |choice: &&Choice| kinds.contains(&kind(choice)) && choice.nodes().all(|it| there.contains(&it));
     let mut scratch = Scratch::remembering();
     let first = World::new(setup);
     let mut seen: HashSet<u64, foldhash::fast::FixedState> = HashSet::default();
@@ -106,25 +106,4 @@ fn kind(choice: &Choice) -> u64 {
     let timer = if let Choice::Fire { kind, .. } = choice { Some(kind) } else { None };
     let overtakes = matches!(choice, Choice::Deliver(pick) if pick.nth > 0);
     fingerprint(&(discriminant(choice), timer, overtakes))
-}
-
-/// To which nodes it happens. A choice that names none is told by its kind alone.
-fn nodes(choice: &Choice) -> impl Iterator<Item = u16> {
-    let (one, other) = match choice {
-        Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) | Choice::Fail(pick) => {
-            (Some(pick.from), Some(pick.to))
-        }
-        Choice::Begin(node)
-        | Choice::Fire { node, .. }
-        | Choice::Crash(node)
-        | Choice::Restart(node)
-        | Choice::Cut(node)
-        | Choice::HangUp(node)
-        | Choice::Pause(node)
-        | Choice::Wake(node)
-        | Choice::Jump { node, .. }
-        | Choice::Link(node) => (Some(*node), None),
-        _ => (None, None),
-    };
-    one.into_iter().chain(other)
 }

@@ -157,16 +157,22 @@ impl Graph {
     }
 
     /// From which initial state and by which actions a node is reached first.
-    pub(super) fn way(&self, mut node: u32) -> (usize, Vec<usize>) {
-        let mut actions = Vec::new();
-        loop {
-            let (from, nth) = self.reached[node as usize];
-            if from == node {
-                actions.reverse();
-                return (nth as usize, actions);
-            }
-            actions.push(nth as usize);
-            node = from;
+    pub(super) fn way(&self, node: u32) -> (usize, Vec<usize>) {
+        way(&self.reached, node)
+    }
+}
+
+/// The way back, where of each node is known from which one and by which action it was reached: initial ones from
+/// themselves, by their number.
+pub(super) fn way(reached: &[(u32, u32)], mut node: u32) -> (usize, Vec<usize>) {
+    let mut actions = Vec::new();
+    loop {
+        let (from, action) = reached[node as usize];
+        if from == node {
+            actions.reverse();
+            return (action as usize, actions);
         }
+        actions.push(action as usize);
+        node = from;
     }
 }

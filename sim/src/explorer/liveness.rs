@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::{
-    graph::{Classes, Edge, Graph},
+    graph::{Classes, Edge, Graph, way},
     paths::walk,
     space::{Actions, Space},
 };
@@ -203,17 +203,8 @@ impl<'a> Without<'a> {
         self.places[node as usize]
     }
 
-    fn way(&self, mut node: u32) -> (usize, Vec<usize>) {
-        let mut actions = Vec::new();
-        loop {
-            let (from, action) = self.reached[node as usize];
-            if from == node {
-                actions.reverse();
-                return (action as usize, actions);
-            }
-            actions.push(action as usize);
-            node = from;
-        }
+    fn way(&self, node: u32) -> (usize, Vec<usize>) {
+        way(&self.reached, node)
     }
 
     /// Edges that stay in this part.

@@ -139,10 +139,7 @@ impl World {
         scratch: &mut Scratch,
     ) -> bool {
         let Some(host) = self.hosts.get(node) else { return false };
-        let same = |timer: &&Timer| TimerKind::of(timer) == kind;
-        let Some(timer) = host.get().timers.iter().filter(same).nth(usize::from(nth)).copied() else {
-            return false;
-        };
+        let Some(timer) = host.get().armed(kind, nth) else { return false };
         if !host.get().runs() || self.may_fire(setup, host.get(), &timer, nth) {
             return false;
         }
