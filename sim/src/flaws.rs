@@ -5,7 +5,11 @@ use gatepass_core::{
     properties::Property,
 };
 
-use crate::{eventually::Eventually, scenario::Scenario, setup::Setup};
+use crate::{
+    eventually::Eventually,
+    scenario::{Scenario, ScenarioError},
+    setup::Setup,
+};
 
 /// A small deliberate defect, selectable only in a world.
 #[derive(Clone, Copy, Debug)]
@@ -38,9 +42,21 @@ impl Flaw {
     /// If it names a scenario that is not shipped: a test tries all of them.
     #[must_use]
     pub fn setup(&self) -> Setup {
-        let mut scenario = Scenario::named(self.scenario).expect("flaws name shipped scenarios");
+        let scenario = Scenario::named(self.scenario).expect("flaws name shipped scenarios");
+        self.setup_in(scenario).expect("shipped scenarios can be played")
+    }
+
+    /// Any scenario by its own rules without this one. Only the property that the flaw breaks is judged: it may break
+    /// more, and sooner.
+    ///
+    /// # Errors
+    /// If the scenario cannot be played.
+    pub fn setup_in(&self, mut scenario: Scenario) -> Result<Setup, ScenarioError> {
+        scenario.validate()?;
+        let mut policy = scenario.policy()?;
+        (self.apply)(&mut policy);
         scenario.watch = vec![self.breaks];
-        Setup::with_policy(scenario, self.policy())
+        Ok(Setup::with_policy(scenario, policy))
     }
 
     /// Strict without its rule.

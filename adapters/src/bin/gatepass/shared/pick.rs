@@ -93,17 +93,15 @@ impl Pick {
     }
 }
 
-fn setup(mut scenario: Scenario, flaw: Option<&Flaw>, reductions: Reductions) -> Result<Arc<Setup>, String> {
+fn setup(scenario: Scenario, flaw: Option<&Flaw>, reductions: Reductions) -> Result<Arc<Setup>, String> {
     let ready = |setup: Setup| Arc::new(setup.reduced_by(reductions));
     let name = scenario.name.clone();
     let why = |error: ScenarioError| format!("scenario {name}: {error}");
-    let Some(flaw) = flaw else { return Setup::new(scenario).map(ready).map_err(why) };
-    scenario.validate().map_err(&why)?;
-    let mut policy = scenario.policy().map_err(&why)?;
-    (flaw.apply)(&mut policy);
-    // It may break more, and sooner, than what it was made to break.
-    scenario.watch = vec![flaw.breaks];
-    Ok(ready(Setup::with_policy(scenario, policy)))
+    let setup = match flaw {
+        Some(flaw) => flaw.setup_in(scenario),
+        None => Setup::new(scenario),
+    };
+    setup.map(ready).map_err(why)
 }
 
 /// The scenario of this name, or the one in this file.
