@@ -8,6 +8,7 @@
 //! | [`frame`] | the length-prefixed frame every TCP link and every HTTP answer uses |
 //! | [`proto`] | the protobuf messages inside the frames, and their command numbers |
 //! | [`http`] | client to LoginServer: request line, signature, cookie, answer |
+//! | [`json`] | JSON as it was written, for the signed payloads of two systems |
 //! | [`rcenter`] | RoomServer to RCenter |
 //! | [`udp`] | client to RoomServer by datagram |
 //! | [`token_hash`] | the room token as it lies in the cache, between LoginServer and RoomServer |
@@ -19,6 +20,7 @@ use core::fmt;
 
 pub mod frame;
 pub mod http;
+pub mod json;
 pub mod proto;
 pub mod rcenter;
 pub mod token_hash;
