@@ -189,6 +189,15 @@ impl Net {
         Pick { from, to, lane: number, nth }
     }
 
+    /// Whether a packet waits behind the one at this place, on its lane.
+    #[must_use]
+    pub fn has_next(&self, at: usize) -> bool {
+        let Some((packet, behind)) = self.packets.get(at..).and_then(|rest| rest.split_first()) else { return false };
+        let lane = packet.get().place();
+        let mut behind = behind.iter().take(if self.one_order { 1 } else { behind.len() });
+        behind.any(|other| other.get().place() == lane)
+    }
+
     /// Opens a player's connection to a node.
     pub fn open(&mut self, conn: ConnId, room: u16) {
         let at = self.conns.partition_point(|(other, _)| *other < conn);

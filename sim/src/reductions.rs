@@ -18,6 +18,8 @@ pub enum Reduction {
     LocalAtOnce,
     /// Answers that nobody waits for any more vanish.
     LateAnswers,
+    /// A message is lost when it is missed: when the next one on its lane can come instead.
+    LostWhenMissed,
     /// A step that was taken before is not taken again: nodes and events are told apart by 64-bit fingerprints.
     RememberedSteps,
     /// Worlds are told apart by 64-bit fingerprints.
@@ -26,13 +28,14 @@ pub enum Reduction {
 
 impl Reduction {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::OneOrder,
         Self::AlikeInOrder,
         Self::CloseWithLast,
         Self::GivenUpIsMute,
         Self::LocalAtOnce,
         Self::LateAnswers,
+        Self::LostWhenMissed,
         Self::RememberedSteps,
         Self::Fingerprints,
     ];
@@ -47,6 +50,7 @@ impl Reduction {
             Self::GivenUpIsMute => "given-up-is-mute",
             Self::LocalAtOnce => "local-at-once",
             Self::LateAnswers => "late-answers",
+            Self::LostWhenMissed => "lost-when-missed",
             Self::RememberedSteps => "remembered-steps",
             Self::Fingerprints => "fingerprints",
         }
@@ -61,11 +65,11 @@ impl Reduction {
 
 /// The reductions that are in force.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Reductions(u8);
+pub struct Reductions(u16);
 
 impl Reductions {
     /// All of them.
-    pub const ALL: Self = Self(u8::MAX);
+    pub const ALL: Self = Self((1 << Reduction::ALL.len()) - 1);
     /// None: every interleaving is an interleaving of its own.
     pub const NONE: Self = Self(0);
 
@@ -105,7 +109,7 @@ impl fmt::Debug for Reductions {
     }
 }
 
-const _: () = assert!(Reduction::ALL.len() == u8::BITS as usize, "each has a bit, and each bit is one");
+const _: () = assert!(Reduction::ALL.len() <= u16::BITS as usize, "each has a bit");
 
 #[cfg(test)]
 mod tests {

@@ -253,6 +253,7 @@ impl World {
             }
         }
         let net = self.net.get();
+        let when_missed = self.losses_can_wait(setup);
         let mut last = None;
         for at in 0..net.packets.len() {
             let pick = net.pick(at, last);
@@ -273,7 +274,7 @@ impl World {
             } else if self.faults.reorder > 0 {
                 choices.push(Choice::Deliver(pick));
             }
-            if self.faults.drop > 0 {
+            if self.faults.drop > 0 && (!when_missed || pick.nth == 0 && net.has_next(at)) {
                 choices.push(Choice::Drop(pick));
             }
         }
@@ -299,6 +300,15 @@ impl World {
         }
         self.fault_choices(setup, choices);
         self.age_choices(choices);
+    }
+
+    /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
+    /// nobody looks whether anything is under way, and nothing overtakes it.
+    const fn losses_can_wait(&self, setup: &Setup) -> bool {
+        setup.reductions.has(Reduction::LostWhenMissed)
+            && !setup.scenario.patient
+            && !setup.scenario.at_rest
+            && self.faults.reorder == 0
     }
 
     fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {

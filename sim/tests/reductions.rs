@@ -12,6 +12,7 @@ use gatepass_sim::{
     net::{Body, Pick},
     reductions::{Reduction, Reductions},
     replay::Replay,
+    scenario::Scenario,
     setup::Setup,
     world::{Scratch, World},
 };
@@ -34,7 +35,34 @@ fn subjects() -> Vec<Subject> {
         setup: Box::new(|| flaw.setup()),
         wanted: Some(flaw.breaks),
     });
-    scenarios.chain(flaws).collect()
+    scenarios.chain(flaws).chain([losses()]).collect()
+}
+
+/// Small enough to be explored in full, and nothing in it is safe from being lost.
+fn losses() -> Subject {
+    let text = r#"
+        name = "losses"
+        servers = 1
+        slow = ["player-room", "room-cache"]
+
+        [timers]
+        retry = 1
+
+        [faults]
+        drop = 2
+
+        [[players]]
+        account = "ann"
+
+        [[players]]
+        account = "ann"
+    "#;
+    let scenario = Scenario::from_toml(text).expect("it reads");
+    Subject {
+        name: scenario.name.clone(),
+        setup: Box::new(move || Setup::new(scenario.clone()).expect("it can be played")),
+        wanted: None,
+    }
 }
 
 impl Subject {
