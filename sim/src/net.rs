@@ -192,7 +192,9 @@ impl Net {
     /// Whether a packet waits behind the one at this place, on its lane.
     #[must_use]
     pub fn has_next(&self, at: usize) -> bool {
-        let Some((packet, behind)) = self.packets.get(at..).and_then(|rest| rest.split_first()) else { return false };
+        let Some((packet, behind)) = self.packets.get(at..).and_then(|rest| rest.split_first()) else {
+            return false;
+        };
         let lane = packet.get().place();
         let mut behind = behind.iter().take(if self.one_order { 1 } else { behind.len() });
         behind.any(|other| other.get().place() == lane)

@@ -13,7 +13,7 @@ use stateright::{Checker, Expectation, Model, Property};
 
 mod models;
 
-use models::{graph::Graph, two_phase::TwoPhase};
+use models::{graph::Graph, paxos::paxos, two_phase::TwoPhase};
 
 fn options(threads: usize) -> Options {
     Options { bounds: Bounds { threads, ..Bounds::default() }, exact: false }
@@ -49,6 +49,18 @@ fn two_phase_commit_has_as_many_states_as_for_stateright() {
     let exact =
         explore_model(TwoPhase { managers: 4 }, Options { exact: true, ..options(2) }, Finish::Exhausted);
     assert_eq!((exact.outcome.states, exact.outcome.collisions), (1_568, Some(0)));
+}
+
+#[test]
+fn paxos_has_as_many_states_as_for_stateright() {
+    // With three clients they are known to be 1,194,428; a debug build takes two.
+    let (clients, known) = if cfg!(debug_assertions) { (2, 16_668) } else { (3, 1_194_428) };
+    let theirs = paxos(clients).checker().threads(2).spawn_bfs().join();
+    let ours = explore_model(paxos(clients), options(2), Finish::Exhausted);
+    assert_eq!(ours.outcome.ended, Ended::Exhausted);
+    assert_eq!(result(&ours), result(&theirs));
+    assert_eq!(ours.unique_state_count(), known);
+    ours.assert_properties();
 }
 
 #[test]

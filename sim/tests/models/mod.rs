@@ -3,4 +3,5 @@
 
 pub(crate) mod graph;
 pub(crate) mod lattice;
+pub(crate) mod paxos;
 pub(crate) mod two_phase;
