@@ -184,6 +184,10 @@ fn a_broken_role_is_caught() {
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     struct Broken(u8, String);
     impl Role for Broken {
+        fn phase(&self, _: &Event) -> &'static str {
+            "broken"
+        }
+
         fn step(&mut self, _: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
             match event {
                 Event::Linked => self.0 += 1,

@@ -203,6 +203,10 @@ impl Accounts {
 }
 
 impl Role for Accounts {
+    fn phase(&self, _: &Event) -> &'static str {
+        "open"
+    }
+
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         let Event::Asked(Question { from, call, ask: Ask::Accounts(ask) }) = event else {
             return Step::Ignored(Why::Unexpected);

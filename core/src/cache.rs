@@ -449,6 +449,10 @@ impl Cache {
 }
 
 impl Role for Cache {
+    fn phase(&self, _: &Event) -> &'static str {
+        if self.in_grace { "grace" } else { "open" }
+    }
+
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match event {
             Event::Asked(Question { from, call, ask: Ask::Cache(ask) }) => {

@@ -319,6 +319,19 @@ impl Client {
 }
 
 impl Role for Client {
+    fn phase(&self, _: &Event) -> &'static str {
+        match self.phase {
+            Phase::Idle => "idle",
+            Phase::LoggingIn(_) => "logging in",
+            Phase::AskingRoom(_) => "asking room",
+            Phase::Connecting(_) => "connecting",
+            Phase::Entering(_) => "entering",
+            Phase::Live(_) => "live",
+            Phase::Leaving(_) => "leaving",
+            Phase::Done(_) => "done",
+        }
+    }
+
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match (event, self.phase) {
             (Event::Command(Command::Start), Phase::Idle) => {

@@ -344,6 +344,18 @@ impl RCenter {
 }
 
 impl Role for RCenter {
+    fn phase(&self, event: &Event) -> &'static str {
+        match event.conn().map(|conn| self.links.get(&conn)) {
+            None if self.servers().any(|(_, server)| server.ready) => "has servers",
+            None => "has no server",
+            Some(None) => "no link",
+            Some(Some(None)) => "unregistered",
+            Some(Some(Some(server))) if server.draining => "draining",
+            Some(Some(Some(server))) if server.ready => "ready",
+            Some(Some(Some(_))) => "announcing",
+        }
+    }
+
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match event {
             // A connection opens once: a second time would forget the server behind it, but not its seats.

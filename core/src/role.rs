@@ -25,6 +25,10 @@ pub trait Role: Clone + Debug + Eq + Hash {
     /// broken invariant of the role itself panics.
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step;
 
+    /// The phase in which it meets an event: that of the connection or request the event is about, or else its own.
+    /// Says what runs have exercised; nothing depends on it.
+    fn phase(&self, event: &Event) -> &'static str;
+
     /// Checks the role's own invariants, for tests and simulated worlds.
     ///
     /// # Errors
@@ -107,6 +111,21 @@ pub enum Event {
     Fired(Timer),
     /// The operator or the embedding program wants something.
     Command(Command),
+}
+
+impl Event {
+    /// The connection it is about, if it is about one.
+    #[must_use]
+    pub fn conn(&self) -> Option<ConnId> {
+        let conn = match self {
+            Self::Opened { conn, .. } | Self::Received { conn, .. } | Self::Lost(conn) => Some(*conn),
+            Self::Answered { call, .. } => Some(call.conn),
+            Self::Fired(timer) => timer.conn(),
+            _ => None,
+        };
+        // Calls of a role's own are made for no connection.
+        conn.filter(|conn| *conn != ConnId::default())
+    }
 }
 
 /// Why a question got no answer.

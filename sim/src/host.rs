@@ -93,6 +93,19 @@ impl Host {
         }
     }
 
+    /// Its role's name, and the phase in which that role meets an event.
+    #[must_use]
+    pub fn phase(&self, event: &Event) -> (&'static str, &'static str) {
+        match &self.role {
+            HostRole::Player(role) => ("Client", role.phase(event)),
+            HostRole::Login(role) => ("LoginServer", role.phase(event)),
+            HostRole::Accounts(role) => ("Accounts", role.phase(event)),
+            HostRole::Cache(role) => ("Cache", role.phase(event)),
+            HostRole::Center(role) => ("RCenter", role.phase(event)),
+            HostRole::Room(role) => ("RoomServer", role.phase(event)),
+        }
+    }
+
     /// Checks its role's own invariants.
     ///
     /// # Errors

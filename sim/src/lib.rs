@@ -9,6 +9,7 @@ pub mod catalog;
 pub mod check;
 pub mod checkpoint;
 pub mod choice;
+pub mod coverage;
 pub mod diagram;
 pub mod eventually;
 pub mod explore;

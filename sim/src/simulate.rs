@@ -21,6 +21,7 @@ use self::schedule::Schedule;
 pub use self::schedule::Scheduler;
 use crate::{
     choice::Choice,
+    coverage::Coverage,
     setup::Setup,
     shared::fingerprint,
     shrink::{WORLDS_MAX, shorter, shrink},
@@ -40,6 +41,8 @@ pub struct Plan {
     pub threads: usize,
     /// How runs draw their choices.
     pub scheduler: Scheduler,
+    /// Whether to count which events roles meet in which phases: it takes time.
+    pub coverage: bool,
     /// Only a run that breaks this counts as one that fails, and the first of them ends it all.
     pub wanted: Option<Property>,
 }
@@ -52,6 +55,7 @@ impl Default for Plan {
             steps: 2_000,
             threads: 2,
             scheduler: Scheduler::Mix,
+            coverage: false,
             wanted: None,
         }
     }
@@ -110,6 +114,8 @@ pub struct Summary {
     pub seconds: f64,
     /// Every goal of the scenario, and how many runs met it.
     pub goals: Vec<(Goal, u64)>,
+    /// Which events roles met in which phases, in all runs; nothing if the plan does not want to know.
+    pub coverage: Coverage,
     /// Runs that broke something.
     pub failing: u64,
     /// The failure of the lowest seed that failed, made small.
@@ -190,19 +196,21 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
     let [next, runs, steps, events, logins]: [AtomicU64; 5] = Default::default();
     let (failed, failing) = (AtomicU64::new(u64::MAX), AtomicU64::new(0));
     let met: [AtomicU64; Goal::ALL.len()] = Default::default();
+    let mut coverage = Coverage::default();
     std::thread::scope(|scope| {
         let workers: Vec<_> = (0..plan.threads.max(1))
             .map(|_| {
                 scope.spawn(|| {
                     let first = World::new(setup);
                     let mut scratch = Scratch::default();
+                    scratch.coverage = plan.coverage.then(Coverage::default);
                     loop {
                         let index = next.fetch_add(1, Ordering::Relaxed);
                         let seed = plan.from_seed.wrapping_add(index);
                         // Seeds are handed out in order: all below the first that failed are run.
                         let over = plan.wanted.is_some() && index > failed.load(Ordering::Relaxed);
                         if index >= plan.seeds || over {
-                            break;
+                            break scratch.coverage.take();
                         }
                         let mut world = first.clone();
                         let run = run_from(&mut world, setup, seed, plan, false, &mut scratch);
@@ -226,6 +234,11 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
             std::thread::sleep(Duration::from_millis(20));
             progress(runs.load(Ordering::Relaxed), steps.load(Ordering::Relaxed));
         }
+        for worker in workers {
+            if let Some(own) = worker.join().expect("a run that panics is a defect of the simulator") {
+                coverage.join(&own);
+            }
+        }
     });
     let seconds = started.elapsed().as_secs_f64();
     let failure = match failed.into_inner() {
@@ -244,6 +257,7 @@ pub fn simulate(setup: &Arc<Setup>, plan: Plan, progress: &mut dyn FnMut(u64, u6
             .iter()
             .map(|goal| (*goal, met[*goal as usize].load(Ordering::Relaxed)))
             .collect(),
+        coverage,
         failing: failing.into_inner(),
         failure,
     }

@@ -29,6 +29,7 @@ pub use self::pack::{Packed, Store};
 use crate::{
     attacker::Attacker,
     choice::Choice,
+    coverage::{Coverage, Met},
     eventually::{Eventually, ends_a_wait},
     host::{Host, HostRole, TimerKind},
     memo::{Memo, Taken},
@@ -153,6 +154,8 @@ pub struct Scratch {
     pub logins: u64,
     /// What takes time, if somebody keeps the time.
     pub started: Option<Vec<Started>>,
+    /// Which events roles have met in which phases, if somebody wants to know.
+    pub coverage: Option<Coverage>,
 }
 
 /// Something that takes time.
@@ -169,6 +172,13 @@ impl Scratch {
     #[must_use]
     pub fn remembering() -> Self {
         Self { memo: Some(Memo::default()), ..Self::default() }
+    }
+
+    fn took(&mut self, met: Option<Met>, ignored: bool) {
+        self.ignored += u64::from(ignored);
+        if let Some((coverage, met)) = self.coverage.as_mut().zip(met) {
+            coverage.add(met, ignored);
+        }
     }
 }
 

@@ -245,6 +245,18 @@ enum Next {
 }
 
 impl Role for LoginServer {
+    fn phase(&self, event: &Event) -> &'static str {
+        match event.conn().and_then(|conn| self.requests.get(&conn)).map(|pending| &pending.phase) {
+            None if self.draining => "draining",
+            None => "idle",
+            Some(Phase::Verifying { .. }) => "verifying",
+            Some(Phase::Opening { .. }) => "opening session",
+            Some(Phase::Finding { .. }) => "finding session",
+            Some(Phase::Placing { .. }) => "placing",
+            Some(Phase::Issuing { .. }) => "issuing token",
+        }
+    }
+
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match event {
             Event::Received { conn, msg: Message::Request(request) } => self.request(cx, conn, request, out),

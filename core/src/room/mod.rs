@@ -483,6 +483,20 @@ fn disarm_entry(conn: ConnId, out: &mut Effects) {
 }
 
 impl Role for RoomServer {
+    fn phase(&self, event: &Event) -> &'static str {
+        match event.conn().map(|conn| self.conns.get(&conn).map(|conn| conn.phase)) {
+            None if self.draining => "draining",
+            None if self.has_lease() => "leased",
+            None => "without lease",
+            Some(None) => "no connection",
+            Some(Some(Phase::Unverified)) => "unverified",
+            Some(Some(Phase::Redeeming)) => "redeeming",
+            Some(Some(Phase::Waiting { .. })) => "waiting",
+            Some(Some(Phase::LookingUp(_))) => "looking up",
+            Some(Some(Phase::Live(_))) => "live",
+        }
+    }
+
     fn step(&mut self, cx: &mut Cx<'_>, event: Event, out: &mut Effects) -> Step {
         match event {
             Event::Command(Command::Start) => self.start(cx, out),

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Serialize;
 
 use super::{Violation, counted, duration, grouped, row};
-use crate::simulate::Scheduler;
+use crate::{coverage::Entry, simulate::Scheduler};
 
 /// What the runs of one scenario found, one run a seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +34,9 @@ pub struct SeedsReport {
     pub steps_per_second: f64,
     /// What should happen in some run.
     pub goals: Vec<Reached>,
+    /// Which events roles met in which phases, if that was asked for.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub coverage: Vec<Entry>,
     /// Runs that violate a property.
     pub failing: u64,
     /// One of them.

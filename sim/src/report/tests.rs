@@ -91,6 +91,7 @@ fn seeds_are_samples() {
             Reached { goal: "login_succeeds".to_owned(), seeds: 998 },
             Reached { goal: "takeover_after_lost_kick".to_owned(), seeds: 0 },
         ],
+        coverage: Vec::new(),
         failing: 0,
         failure: None,
     };

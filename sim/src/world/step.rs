@@ -81,17 +81,19 @@ impl World {
         scratch: &mut Scratch,
     ) {
         scratch.steps += 1;
+        let met = scratch.coverage.is_some().then(|| Met::of(self.hosts[node].get(), &event));
         let remembers = setup.reductions.has(Reduction::RememberedSteps);
         let memo = scratch.memo.as_ref().filter(|_| remembers);
         let key = memo.map(|_| Memo::key(node, &self.hosts[node], &event));
         if let Some((memo, key)) = scratch.memo.as_ref().zip(key)
             && let Some(taken) = memo.get(&key)
         {
-            scratch.ignored += u64::from(taken.ignored);
             self.hosts[node] = taken.host.clone();
             for effect in &taken.effects {
                 effects.push(effect.clone());
             }
+            let ignored = taken.ignored;
+            scratch.took(met, ignored);
             return;
         }
         let host = self.hosts[node].edit();
@@ -110,7 +112,7 @@ impl World {
                 _ => {}
             }
         }
-        scratch.ignored += u64::from(ignored);
+        scratch.took(met, ignored);
         // A role's invariants are those of the strict rules.
         if cfg!(debug_assertions)
             && setup.settings.policy == Policy::STRICT

@@ -7,6 +7,7 @@ use std::{path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use gatepass_sim::{
+    coverage::Coverage,
     flaws::Flaw,
     report::{Failure, Reached, SeedsReport, grouped},
     scenario::PLAYERS_MAX,
@@ -29,6 +30,7 @@ Examples:
   gatepass simulate --flaws                            how soon they find each of them
   gatepass simulate --scenario lost-kick --seed 4711   one run again, the same as ever
   gatepass simulate --scenario login --players 2000 --seeds 10
+  gatepass simulate --coverage                         which events roles met in which phases
   gatepass simulate --timed                            with clocks, and what must come true in the end
 
 Exit code: 0 if no run violates a property; 1 if one does, or if --flaws misses one; 2 for a mistake on the
@@ -63,6 +65,9 @@ pub(crate) struct Args {
     /// their own
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=PLAYERS_MAX as i64))]
     players: Option<u16>,
+    /// Tell which events roles met in which of their phases
+    #[arg(long, conflicts_with_all = ["flaws", "timed"])]
+    coverage: bool,
     /// Most choices in one run [default: 2000, or 100 per player if that is more]
     #[arg(long, value_name = "N")]
     steps: Option<u32>,
@@ -95,6 +100,7 @@ impl Args {
             steps: self.steps.unwrap_or_else(|| self.usual_steps()),
             threads: self.threads.map_or_else(all_threads, usize::from),
             scheduler: self.scheduler,
+            coverage: self.coverage,
             wanted: None,
         }
     }
@@ -108,8 +114,12 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         return timed::run(args);
     }
     play_crowd(&args.pick, args.players.map(usize::from), |picked| {
-        let run = picked.setups.iter().map(|setup| simulated(args, setup, picked.flaw));
+        let mut coverage = Coverage::default();
+        let run = picked.setups.iter().map(|setup| simulated(args, setup, picked.flaw, &mut coverage));
         let reports = run.collect::<Result<Vec<_>, _>>()?;
+        if args.coverage && !args.json {
+            say(coverage.table());
+        }
         if args.json {
             say_json(&reports)?;
         }
@@ -119,13 +129,19 @@ pub(crate) fn run(args: &Args) -> ExitCode {
 }
 
 /// Runs the seeds of one scenario and, for people, prints what they found at once.
-fn simulated(args: &Args, setup: &Arc<Setup>, flaw: Option<&Flaw>) -> Result<SeedsReport, String> {
+fn simulated(
+    args: &Args,
+    setup: &Arc<Setup>,
+    flaw: Option<&Flaw>,
+    coverage: &mut Coverage,
+) -> Result<SeedsReport, String> {
     let plan = args.plan(Plan::default().seeds);
     let mut line = Line::new(&setup.scenario.name);
     let summary = simulate(setup, plan, &mut |runs, steps| {
         line.say(|| format!("{} of {} seeds, {} steps", grouped(runs), grouped(plan.seeds), grouped(steps)));
     });
     drop(line);
+    coverage.join(&summary.coverage);
     let found = summary.failure.as_ref().map(|failure| Counterexample::new(setup, &failure.choices));
     let written = found
         .as_ref()
@@ -174,6 +190,7 @@ fn report(
             .iter()
             .map(|(goal, seeds)| Reached { goal: goal.name().to_owned(), seeds: *seeds })
             .collect(),
+        coverage: summary.coverage.entries(),
         failing: summary.failing,
         failure,
     }
