@@ -73,7 +73,7 @@ impl Scenario {
     }
 }
 
-const DAILY: [&str; 23] = [
+const DAILY: [&str; 24] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -91,6 +91,7 @@ const DAILY: [&str; 23] = [
     include_str!("scenarios/repeated-answers.toml"),
     include_str!("scenarios/restart-room.toml"),
     include_str!("scenarios/stopped-owner.toml"),
+    include_str!("scenarios/drain.toml"),
     include_str!("scenarios/cache-restart.toml"),
     include_str!("scenarios/database.toml"),
     include_str!("scenarios/impatient.toml"),

@@ -42,6 +42,8 @@ pub enum Choice {
     Pause(u16),
     /// A RoomServer that was stopped goes on.
     Wake(u16),
+    /// A RoomServer is told to take no new players and to end.
+    Drain(u16),
     /// A clock jumps: a timer runs out that could not yet, the `nth` armed one of its kind.
     Jump {
         /// Whose.
@@ -72,6 +74,7 @@ impl Choice {
             | Self::HangUp(node)
             | Self::Pause(node)
             | Self::Wake(node)
+            | Self::Drain(node)
             | Self::Jump { node, .. }
             | Self::Link(node) => (Some(*node), None),
             Self::LoseCache | Self::Attack(_) | Self::Age(_) => (None, None),
@@ -102,6 +105,7 @@ impl fmt::Display for Choice {
             Self::HangUp(node) => write!(f, "hang-up {node}"),
             Self::Pause(node) => write!(f, "pause {node}"),
             Self::Wake(node) => write!(f, "wake {node}"),
+            Self::Drain(node) => write!(f, "drain {node}"),
             Self::Jump { node, kind, nth: 0 } => write!(f, "jump {node} {}", kind.name()),
             Self::Jump { node, kind, nth } => write!(f, "jump {node} {} +{nth}", kind.name()),
             Self::Attack(attack) => write!(f, "attack {attack}"),
@@ -143,6 +147,7 @@ fn parse(line: &str) -> Option<Choice> {
         "hang-up" => Choice::HangUp(words.next()?.parse().ok()?),
         "pause" => Choice::Pause(words.next()?.parse().ok()?),
         "wake" => Choice::Wake(words.next()?.parse().ok()?),
+        "drain" => Choice::Drain(words.next()?.parse().ok()?),
         "age" => Choice::Age(words.next()?.parse().ok()?),
         "attack" => Choice::Attack(Attack::parse(&mut words)?),
         "fire" | "jump" => {
@@ -196,6 +201,7 @@ mod tests {
             Choice::HangUp(0),
             Choice::Pause(6),
             Choice::Wake(6),
+            Choice::Drain(6),
             Choice::Jump { node: 3, kind: TimerKind::Grace, nth: 0 },
             Choice::Attack(Attack::Enter { token: 1, room: 6 }),
             Choice::Attack(Attack::Login(0)),

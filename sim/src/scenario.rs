@@ -84,6 +84,8 @@ pub struct Faults {
     pub hang_up: u8,
     /// RoomServers that are stopped and go on later: their sockets stay open, their clocks do not stop.
     pub pause_room: u8,
+    /// RoomServers that an operator has drained.
+    pub drain_room: u8,
     /// Clocks that jump further than the bound on drift: a lease or a grace ends at the cache while a server still
     /// counts on it.
     pub clock_jump: u8,

@@ -344,6 +344,9 @@ impl World {
             } else if host.up && self.faults.pause_room > 0 {
                 choices.push(Choice::Pause(room as u16));
             }
+            if host.runs() && self.faults.drain_room > 0 {
+                choices.push(Choice::Drain(room as u16));
+            }
         }
         if self.faults.hang_up > 0 {
             for node in 0..setup.players() {
@@ -511,6 +514,7 @@ impl World {
             Choice::HangUp(player) => {
                 self.faults.hang_up > 0 && self.hang_up(setup, usize::from(player), scratch)
             }
+            Choice::Drain(room) => self.faults.drain_room > 0 && self.drain(setup, usize::from(room), scratch),
             Choice::Pause(room) => {
                 self.faults.pause_room > 0 && self.pause(setup, usize::from(room), scratch)
             }

@@ -71,6 +71,17 @@ impl World {
         true
     }
 
+    /// A RoomServer is told to take no new players and to end.
+    pub(super) fn drain(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
+        if !setup.rooms().contains(&room) || !self.hosts[room].get().runs() {
+            return false;
+        }
+        self.faults.drain_room -= 1;
+        note(scratch, room, "is drained");
+        scratch.queue.push_back((room, Event::Command(Command::Drain)));
+        true
+    }
+
     /// It goes on: first the timers that ran out meanwhile, then what came meanwhile.
     pub(super) fn wake(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
         if !setup.rooms().contains(&room) || !self.hosts[room].get().paused {
