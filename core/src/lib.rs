@@ -23,4 +23,5 @@ pub mod refusal;
 pub mod role;
 pub mod room;
 pub mod text;
+pub mod verify;
 pub mod wire;
