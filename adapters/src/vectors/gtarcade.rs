@@ -15,13 +15,20 @@ use gatepass_core::{
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{Check, Report, holds, same, unhex};
+use super::{Check, Report, gtarcade_local as local, holds, same, unhex};
+
+/// A list of a file, and the check of each of its entries beside the whole file.
+type List = (&'static str, fn(&Value, &Value) -> Check);
 
 /// Checks every vector of a file; none if it is no file of GTarcade.
 pub(super) fn run(file: &Value) -> Option<Report> {
     let mut report = Report::default();
-    let lists: &[(&str, fn(&Value) -> Check)] = if file.get("bad_utf8").is_some() {
+    let lists: &[List] = if file.get("bad_utf8").is_some() {
         &[("vectors", response), ("bad_utf8", not_utf8)]
+    } else if file.get("streams").is_some() {
+        &[("vectors", local::known), ("negative", local::broken), ("streams", local::stream)]
+    } else if file.get("writer").is_some() {
+        &[("vectors", local::message), ("writer", local::written)]
     } else if file.pointer("/vectors/0/expected_sign").is_some() {
         &[("vectors", payload)]
     } else {
@@ -34,18 +41,18 @@ pub(super) fn run(file: &Value) -> Option<Report> {
         };
         for (place, entry) in entries.iter().enumerate() {
             let name = entry["id"].as_str().map_or_else(|| format!("{list} {place}"), ToOwned::to_owned);
-            let kind = entry["group"].as_str().unwrap_or(list);
-            report.add(name, kind, check(entry));
+            let kind = entry["group"].as_str().or(entry["profile"].as_str()).unwrap_or(list);
+            report.add(name, kind, check(file, entry));
         }
     }
     Some(report)
 }
 
-fn read<'de, T: Deserialize<'de>>(entry: &'de Value) -> Result<T, String> {
+pub(super) fn read<'de, T: Deserialize<'de>>(entry: &'de Value) -> Result<T, String> {
     T::deserialize(entry).map_err(|error| error.to_string())
 }
 
-fn agree(what: &str, ours: &str, theirs: &str) -> Check {
+pub(super) fn agree(what: &str, ours: &str, theirs: &str) -> Check {
     if ours == theirs { Ok(()) } else { Err(format!("{what} is {ours} here, {theirs} in the vector")) }
 }
 
@@ -111,7 +118,7 @@ struct Older {
     php7: Made,
 }
 
-fn payload(entry: &Value) -> Check {
+fn payload(_: &Value, entry: &Value) -> Check {
     let vector: Payload<'_> = read(entry)?;
     let key = SignKey::new(vector.sign_key);
     let keys = SignKeys::one(key.clone());
@@ -185,7 +192,7 @@ struct Said<'a> {
     text: &'a str,
 }
 
-fn response(entry: &Value) -> Check {
+fn response(_: &Value, entry: &Value) -> Check {
     let vector: Whole<'_> = read(entry)?;
     let keys = SignKeys::one(SignKey::new(vector.sign_key));
     let read = Response::read(vector.wire.as_bytes());
@@ -206,7 +213,7 @@ struct Verdict<'a> {
     verdict: &'a str,
 }
 
-fn not_utf8(entry: &Value) -> Check {
+fn not_utf8(_: &Value, entry: &Value) -> Check {
     let vector: NotUtf8<'_> = read(entry)?;
     let data = unhex(vector.data_wire_hex)?;
     let keys = SignKeys::one(SignKey::new("any"));

@@ -209,6 +209,9 @@ impl Message {
         if outer.is_some() && inner.is_some() && outer != inner {
             return Err(MessageFault::Conflict("msg_id"));
         }
+        if is_result && data.is_none() && outer.is_none() {
+            return Err(MessageFault::Data);
+        }
         let id = outer.or(inner).ok_or(MessageFault::Missing("msg_id"))?;
         match &id[..] {
             "9" => Ok(Self::Associate { game: game(members)?, proto: optional(members, "proto")? }),
