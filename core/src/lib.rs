@@ -12,6 +12,7 @@ pub mod accounts;
 pub mod cache;
 pub mod client;
 pub mod ids;
+pub mod launcher;
 pub mod ledger;
 pub mod limits;
 pub mod login;

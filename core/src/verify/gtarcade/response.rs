@@ -71,6 +71,12 @@ impl<'a> Response<'a> {
         Ok(members.get("game_id").and_then(super::natural).map(|id| id.to_string()))
     }
 
+    /// The account that the payload names, whoever wrote it: nothing of it is checked. None if there is none.
+    #[must_use]
+    pub fn claimed_account(&self) -> Option<String> {
+        super::account(self.data().ok()?.object()?)
+    }
+
     fn data(&self) -> Result<&Json<'a>, Reason> {
         if self.code != 0 {
             return Err(Reason::Code(self.code));
