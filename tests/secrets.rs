@@ -10,7 +10,7 @@ use std::{
 };
 
 use gatepass_adapters::{
-    client::{self, Dial, Options, play},
+    client::{self, Dial, Options, System, play},
     config::{Config, Part},
 };
 use gatepass_core::{
@@ -181,6 +181,7 @@ async fn no_secret_is_ever_logged() {
         server: to.to_string(),
         keep_alive: true,
         dial: Dial { source: Some(AWAY), reset: false },
+        system: System::Mope,
         settings: Settings::default(),
     };
     let (live, is_live) = tokio::sync::oneshot::channel();

@@ -78,7 +78,7 @@ fn verdict(outcome: &Result<Genuine, Reason>) -> (&'static str, &'static str) {
             "reject_sign"
         }
         Reason::TimeMissing | Reason::TimeNotInteger | Reason::Stale | Reason::Future => "reject_time",
-        Reason::Strict(_) | Reason::NoAccount => "reject",
+        Reason::Strict(_) | Reason::UnknownGame | Reason::NotMicro | Reason::NoAccount => "reject",
     };
     (verdict, reason.name())
 }

@@ -15,16 +15,19 @@ use serde::{Deserialize, Serialize};
 use crate::{
     ids::Payload,
     message::Age,
+    refusal::Refusal,
     wire::{
         json::{self, Json, JsonFault, Members},
         php::{self, Php},
     },
 };
 
+mod games;
 mod response;
 mod sign;
 mod strict;
 
+pub use games::{Games, Verified};
 pub use response::Response;
 pub use sign::{SignKey, SignKeys, base, sign};
 pub use strict::Rule;
@@ -36,6 +39,7 @@ pub const MEMBERS_MAX: usize = 1_000;
 
 /// Seconds in which a payload counts, on either side of the time it was signed at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Window {
     /// It may be this old. The platform recommends five minutes.
     pub back: u32,
@@ -148,6 +152,10 @@ pub enum Reason {
     Future,
     /// It breaks a strict rule.
     Strict(Rule),
+    /// It is for no game that is known here.
+    UnknownGame,
+    /// It is not of the type `micro`: it was not made for a launcher.
+    NotMicro,
     /// It names no account that could log in.
     NoAccount,
 }
@@ -171,7 +179,31 @@ impl Reason {
             Self::Stale => "stale",
             Self::Future => "future",
             Self::Strict(rule) => rule.name(),
+            Self::UnknownGame => "unknown_game",
+            Self::NotMicro => "not_micro",
             Self::NoAccount => "no_account",
+        }
+    }
+}
+
+impl From<Reason> for Refusal {
+    /// What the client is told. Which of the things that have to do with the signature it was, it is not.
+    fn from(reason: Reason) -> Self {
+        match reason {
+            Reason::Envelope | Reason::Json(_) | Reason::NotObject | Reason::TooLong | Reason::NoAccount => {
+                Self::Malformed
+            }
+            Reason::Code(_) => Self::WrongCredentials,
+            Reason::Stale | Reason::Future => Self::SignatureStale,
+            Reason::SignMissing
+            | Reason::SignNotText
+            | Reason::SignMalformed
+            | Reason::SignMismatch
+            | Reason::TimeMissing
+            | Reason::TimeNotInteger
+            | Reason::Strict(_)
+            | Reason::UnknownGame
+            | Reason::NotMicro => Self::BadSignature,
         }
     }
 }

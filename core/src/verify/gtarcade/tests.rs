@@ -7,6 +7,7 @@ use alloc::{
 use proptest::prelude::*;
 
 use super::*;
+use crate::text::Identity;
 
 const NOW: i64 = 1_608_621_455;
 
@@ -91,6 +92,38 @@ fn neither_bytes_nor_members_are_without_bound() {
         let data = format!("{{{}\"time\":{NOW},\"sign\":\"{}\"}}", members(count), "0".repeat(32));
         assert_eq!(check_at(&data, &settings, NOW), Err(expected));
     }
+}
+
+#[test]
+fn a_payload_counts_for_its_game_and_its_type_only() {
+    let mut games = Games::new(Settings::default());
+    assert!(games.add("7", keys()) && games.add("8", SignKeys::one(SignKey::new("other"))));
+    assert!(!games.add("07", keys()) && !games.add("", keys()) && !games.add("-1", keys()));
+    let verify = |members: &str, code: i32| {
+        let data = signed(&format!("{members},\"time\":{NOW}"));
+        let answer = format!("{{\"code\":{code},\"message\":\"\",\"data\":{data}}}");
+        games.verify(answer.as_bytes(), NOW).map(|verified| verified.identity)
+    };
+    for (members, expected) in [
+        (
+            "\"account\":\"ann\",\"game_id\":7,\"type\":\"micro\"",
+            Ok(Identity::new("gtarcade.7", "ann").unwrap()),
+        ),
+        (
+            "\"account\":\"ann\",\"game_id\":\"7\",\"type\":\"micro\"",
+            Ok(Identity::new("gtarcade.7", "ann").unwrap()),
+        ),
+        ("\"account\":\"ann\",\"game_id\":8,\"type\":\"micro\"", Err(Reason::SignMismatch)),
+        ("\"account\":\"ann\",\"game_id\":9,\"type\":\"micro\"", Err(Reason::UnknownGame)),
+        ("\"account\":\"ann\",\"type\":\"micro\"", Err(Reason::UnknownGame)),
+        ("\"account\":\"ann\",\"game_id\":7,\"type\":\"web\"", Err(Reason::NotMicro)),
+        ("\"account\":\"a&b\",\"game_id\":7,\"type\":\"micro\"", Err(Reason::Strict(Rule::Account))),
+    ] {
+        assert_eq!(verify(members, 0), expected, "{members}");
+    }
+    let long = format!("\"account\":\"{}\",\"game_id\":7,\"type\":\"micro\"", "a".repeat(65));
+    assert_eq!(verify(&long, 0), Err(Reason::NoAccount));
+    assert_eq!(verify(&long, 3), Err(Reason::Code(3)));
 }
 
 #[test]
