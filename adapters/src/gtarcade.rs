@@ -34,8 +34,9 @@ use crate::drive::OsEntropy;
 
 /// Where payloads are taken.
 pub const PATH: &str = "/gtarcade";
-/// The game that is known if none is configured: only on loopback, for tests and first steps.
-pub const TEST_GAME: &str = "3000219";
+/// The game that is known if none is configured: only on loopback, for tests and first steps. No game of
+/// the platform has this id.
+pub const TEST_GAME: &str = "0";
 /// Its sign key, which everybody can read here.
 pub const TEST_SIGN_KEY: &str = "gatepass-test-sign-key";
 
@@ -120,6 +121,13 @@ impl GtarcadeConfig {
             ));
         }
         Ok(())
+    }
+
+    /// Whether payloads signed with the test key count at this address.
+    #[must_use]
+    pub fn takes_test_key(&self, listen: SocketAddr) -> bool {
+        let mut keys = self.games.values().flat_map(GameKeys::texts);
+        listen.ip().is_loopback() && (self.games.is_empty() || keys.any(|key| key == TEST_SIGN_KEY))
     }
 
     /// The games whose payloads count; none if no game is configured and strangers could come.
@@ -233,6 +241,8 @@ mod tests {
         let [here, everywhere] = [[127, 0, 0, 1], [0, 0, 0, 0]].map(|ip| SocketAddr::from((ip, 8123)));
         let none = GtarcadeConfig::default();
         assert!(none.games(here).is_some() && none.games(everywhere).is_none());
+        assert!(none.takes_test_key(here) && !none.takes_test_key(everywhere));
+        assert!(!config("7", "hunter2").takes_test_key(here));
         let memory = Duration::from_secs(600);
         for (config, listen, fits) in [
             (&none, everywhere, true),
