@@ -23,7 +23,7 @@ use gatepass_core::{
         Encoding, Framing, Handover, Key, KeyFormat, Outcome, Padding, Profile, Suite, message::GameIds,
     },
 };
-use net::{HOME, PATIENCE, Player, connect, room, start, try_room};
+use net::{HOME, PATIENCE, Player, post, room, start, try_room};
 use serde_json::Value;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -45,35 +45,18 @@ fn test_key() -> SignKey {
     SignKey::new(TEST_SIGN_KEY)
 }
 
-/// Takes the platform's answer to the server as a game does: the status, the answer, the cookie.
-async fn post(to: SocketAddr, path: &str, body: &[u8]) -> (u16, Value, Option<String>) {
-    let mut stream = connect(HOME, to).await;
-    let head = format!(
-        "POST {path} HTTP/1.1\r\nHost: gatepass\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
-        body.len()
-    );
-    stream.write_all(&[head.as_bytes(), body].concat()).await.expect("the request is sent");
-    let mut answer = Vec::new();
-    timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer").expect("a whole one");
-    let answer = String::from_utf8(answer).expect("text");
-    let (head, body) = answer.split_once("\r\n\r\n").expect("a head");
-    let status = head.split(' ').nth(1).and_then(|code| code.parse().ok()).expect("a status");
-    let cookie = head.lines().find_map(|line| line.strip_prefix("set-cookie: session="));
-    let cookie = cookie.and_then(|rest| rest.split(';').next()).map(ToOwned::to_owned);
-    (status, serde_json::from_str(body).unwrap_or(Value::Null), cookie)
-}
-
 /// Logs in, or is told why not.
 async fn log_in(to: SocketAddr, body: &str) -> Result<(u64, String), String> {
-    let (status, answer, cookie) = post(to, "/gtarcade", body.as_bytes()).await;
-    assert_eq!(status, 200, "{answer}");
+    let response = post(HOME, to, "/gtarcade", body.as_bytes()).await;
+    assert_eq!(response.status, 200, "{response:?}");
+    let answer: Value = serde_json::from_slice(&response.body).expect("JSON");
     if answer["code"] != 0 {
-        assert_eq!(cookie, None, "a refusal sets no cookie");
+        assert_eq!(response.cookies(), 0, "a refusal sets no cookie");
         assert_eq!(answer.as_object().expect("an object").len(), 2, "{answer}");
         return Err(answer["message"].as_str().expect("a reason").to_owned());
     }
     let session = answer["session"].as_str().expect("a session").to_owned();
-    assert_eq!(cookie.as_ref(), Some(&session), "the cookie is the session");
+    assert_eq!(response.cookie().as_ref(), Some(&session), "the cookie is the session");
     Ok((answer["account"].as_u64().expect("an account"), session))
 }
 
@@ -163,9 +146,9 @@ async fn a_player_comes_in_whatever_the_platform_means_by_aes() {
         framing: Framing::Line,
         ..Profile::default()
     };
-    check_flow(LinkSettings { profile, require_gcm: false }, false).await;
+    check_flow(LinkSettings { profile, ..LinkSettings::default() }, false).await;
     let profile = Profile { encoding: Encoding::Base64, framing: Framing::None, ..Profile::default() };
-    check_flow(LinkSettings { profile, require_gcm: false }, false).await;
+    check_flow(LinkSettings { profile, ..LinkSettings::default() }, false).await;
 }
 
 #[tokio::test]
@@ -305,7 +288,6 @@ async fn only_a_post_of_a_bounded_body_is_read() {
     let http = server.addresses.http.expect("a LoginServer");
     let head = "GET /gtarcade HTTP/1.1";
     assert_eq!(net::http(HOME, http, head).await.status, 405);
-    let (status, ..) = post(http, "/gtarcade/x", b"{}").await;
-    assert_eq!(status, 404);
+    assert_eq!(post(HOME, http, "/gtarcade/x", b"{}").await.status, 404);
     server.shutdown().await;
 }

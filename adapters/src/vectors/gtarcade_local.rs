@@ -118,7 +118,7 @@ pub(super) fn stream(file: &Value, entry: &Value) -> Check {
         for read in reads {
             inbox.push(read);
             loop {
-                match inbox.next() {
+                match inbox.take() {
                     Ok(None) => break,
                     Ok(Some(Item::Heartbeat)) => events.push("hb".to_owned()),
                     Ok(Some(Item::Frame(body) | Item::Guess(body))) => {

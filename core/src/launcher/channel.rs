@@ -46,7 +46,7 @@ impl Channel {
 
     pub(super) fn next(&mut self) -> Result<Option<Arrived>, Broken> {
         loop {
-            return match self.inbox.next().map_err(|_| Broken)? {
+            return match self.inbox.take().map_err(|_| Broken)? {
                 None => Ok(None),
                 Some(Item::Heartbeat) => Ok(Some(Arrived::Heartbeat)),
                 Some(Item::Frame(bytes)) => self.open(&bytes).map(Some),

@@ -4,7 +4,7 @@ use alloc::{string::String, vec::Vec};
 use core::fmt;
 
 use super::{
-    DEAD, FIRST, LinkEffect, LinkSettings, LinkTimer, Over, PROTO, SILENCE,
+    DEAD, FIRST, LinkEffect, LinkSettings, LinkTimer, Over, PROTO, PayloadBy, SILENCE,
     channel::{Arrived, Channel, hardened, is_offered},
 };
 use crate::{
@@ -84,6 +84,7 @@ pub struct LauncherLink {
     /// What the link may switch to.
     gcm: Option<Cipher>,
     require_gcm: bool,
+    payload_by: PayloadBy,
     state: State,
 }
 
@@ -106,6 +107,7 @@ impl LauncherLink {
             game,
             gcm: gcm.map(|key| hardened(settings, key)).transpose()?,
             require_gcm: settings.require_gcm,
+            payload_by: settings.payload_by,
             state: State::New,
         })
     }
@@ -185,6 +187,9 @@ impl LauncherLink {
                 }
                 let client_id = link.client_id.clone();
                 self.state = State::Linked(link);
+                if self.payload_by == PayloadBy::LaunchParameter {
+                    out.push(LinkEffect::Disarm(LinkTimer::First));
+                }
                 out.push(LinkEffect::Tell(GameNotice::Linked { client_id, code }));
             }
             State::Linked(own) if *own == link => {}

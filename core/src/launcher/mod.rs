@@ -52,6 +52,18 @@ pub struct LinkSettings {
     pub profile: Profile,
     /// Close rather than go on without GCM.
     pub require_gcm: bool,
+    /// How a game gets its payload.
+    pub payload_by: PayloadBy,
+}
+
+/// How a game gets its payload; the documentation does not say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum PayloadBy {
+    /// As the member `payload` of a status, which must come within [`FIRST`].
+    #[default]
+    Status,
+    /// As the parameter `other` that it is started with: only the first status must come in time.
+    LaunchParameter,
 }
 
 /// A timer of a connection.

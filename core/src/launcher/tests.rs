@@ -207,7 +207,8 @@ fn messages_for_others_are_dropped_by_games_and_end_a_link_at_the_launcher() {
     let ready = || {
         let mut pair = Pair::new(link(&settings, "ann", false), launcher(&settings, false));
         pair.carry(&[1000]);
-        (pair.told.clear(), pair.heard.clear());
+        pair.told.clear();
+        pair.heard.clear();
         pair
     };
     for (gta_id, client_id) in [("1213", "1"), ("1212", "2")] {
@@ -251,6 +252,17 @@ fn without_framing_a_login_is_guessed_together() {
         pair.game(GameEvent::Fired(LinkTimer::Silence));
     }
     assert!(pair.told.contains(&GameNotice::Payload(Handover::new(RESPONSE))), "{:?}", pair.told);
+}
+
+#[test]
+fn a_payload_may_come_with_the_start_and_not_over_the_link() {
+    let settings = LinkSettings { payload_by: PayloadBy::LaunchParameter, ..LinkSettings::default() };
+    for (settings, disarmed) in [(settings, true), (LinkSettings::default(), false)] {
+        let (mut game, mut out) = (link(&settings, "ann", false), Vec::new());
+        game.step(GameEvent::Opened, [1; 16], &mut out);
+        game.step(GameEvent::Received(&sealed(Side::Launcher, &status("9", "1", None))), [2; 16], &mut out);
+        assert_eq!(out.contains(&LinkEffect::Disarm(LinkTimer::First)), disarmed);
+    }
 }
 
 #[test]

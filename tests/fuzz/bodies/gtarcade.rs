@@ -62,7 +62,7 @@ fn arrived<'a>(framing: Framing, reads: impl Iterator<Item = &'a [u8]>) -> (Vec<
     for read in reads {
         inbox.push(read);
         loop {
-            match inbox.next() {
+            match inbox.take() {
                 Ok(None) => break,
                 Ok(Some(item)) => items.push(item),
                 Err(_) => return (items, true),

@@ -106,7 +106,7 @@ impl Inbox {
         Self { framing, bytes: Vec::new(), read: 0, tried: 0 }
     }
 
-    /// Takes what a read has brought. Call [`next`](Self::next) until it has nothing before the next read, so that no
+    /// Takes what a read has brought. Call [`take`](Self::take) until it has nothing before the next read, so that no
     /// more waits here than one incomplete frame.
     pub fn push(&mut self, bytes: &[u8]) {
         self.bytes.drain(..self.read.min(self.bytes.len()));
@@ -123,7 +123,7 @@ impl Inbox {
     ///
     /// # Errors
     /// [`FrameFault::TooLong`] as soon as a length says so, [`FrameFault::BadFrame`].
-    pub fn next(&mut self) -> Result<Option<Item>, FrameFault> {
+    pub fn take(&mut self) -> Result<Option<Item>, FrameFault> {
         match self.framing {
             Framing::Len32Be => self.next_counted(),
             Framing::Line => self.next_line(),
@@ -182,7 +182,7 @@ impl Inbox {
         }
         let ends = |at: &usize| {
             let at = *at;
-            at % 4 == 0 && rest.get(at - 1) == Some(&b'=') && rest.get(at) != Some(&b'=')
+            at.is_multiple_of(4) && rest.get(at - 1) == Some(&b'=') && rest.get(at) != Some(&b'=')
         };
         let Some(end) = (self.tried + 1..=rest.len()).find(ends) else {
             self.tried = rest.len();
@@ -276,7 +276,7 @@ mod tests {
         for read in reads {
             inbox.push(read);
             loop {
-                match inbox.next() {
+                match inbox.take() {
                     Ok(None) => break,
                     Ok(Some(item)) => items.push(item),
                     Err(fault) => return (items, Some(fault)),
@@ -322,14 +322,14 @@ mod tests {
     fn without_framing_ends_are_guessed() {
         let mut inbox = Inbox::new(Framing::None);
         inbox.push(b"QUI=QUJD");
-        assert_eq!(inbox.next(), Ok(Some(Item::Guess(b"QUI=".to_vec()))));
+        assert_eq!(inbox.take(), Ok(Some(Item::Guess(b"QUI=".to_vec()))));
         inbox.accept();
-        assert_eq!(inbox.next(), Ok(None));
+        assert_eq!(inbox.take(), Ok(None));
         inbox.push(b"QQ==");
-        assert_eq!(inbox.next(), Ok(Some(Item::Guess(b"QUJDQQ==".to_vec()))));
+        assert_eq!(inbox.take(), Ok(Some(Item::Guess(b"QUJDQQ==".to_vec()))));
         // Not a message: it is the beginning of one.
         inbox.push(b"QUJD");
-        assert_eq!(inbox.next(), Ok(None));
+        assert_eq!(inbox.take(), Ok(None));
         assert_eq!(inbox.silence(), Some(b"QUJDQQ==QUJD".to_vec()));
         inbox.accept();
         assert_eq!((inbox.finish(), inbox.silence()), (Ok(()), None));

@@ -100,7 +100,10 @@ fn float(value: f64) -> String {
 /// digit is a 5 that is rounded away to an even one, it does not look at zeros any more.
 fn keeps_zeros(value: f64) -> bool {
     let whole = value as u64;
-    (1e14..1e15).contains(&value) && whole as f64 == value && whole % 10 == 5 && whole / 10 % 2 == 0
+    (1e14..1e15).contains(&value)
+        && whole as f64 == value
+        && whole % 10 == 5
+        && (whole / 10).is_multiple_of(2)
 }
 
 #[cfg(test)]

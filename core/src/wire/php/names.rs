@@ -10,7 +10,7 @@ use core::cmp::Ordering;
 use super::{Php, sort::zend_sort};
 
 /// Sorts members by their names, which are all different, as `ksort` does.
-pub fn ksort<'a, V>(members: Vec<(&'a str, V)>, php: Php) -> Vec<(&'a str, V)> {
+pub fn ksort<V>(members: Vec<(&str, V)>, php: Php) -> Vec<(&str, V)> {
     let mut members: Vec<_> = members
         .into_iter()
         .enumerate()
