@@ -7,7 +7,7 @@ mod net;
 use std::{net::SocketAddr, time::Duration};
 
 use gatepass_adapters::{
-    client::{Options, What, play},
+    client::{Options, System, What, play},
     config::{Config, PolicyName},
     server::{Server, StartError},
 };
@@ -81,6 +81,7 @@ async fn try_to_play(server: SocketAddr) -> (Outcome, bool) {
         server: server.to_string(),
         keep_alive: false,
         dial: gatepass_adapters::client::Dial::default(),
+        system: System::Mope,
         settings: Settings::default(),
     };
     let mut believed = false;

@@ -10,8 +10,9 @@ use std::{
 };
 
 use gatepass_adapters::{
-    client::{self, Dial, Options, play},
+    client::{self, Dial, Options, System, play},
     config::{Config, Part},
+    gtarcade::{GameKeys, GtarcadeConfig, signed_response},
 };
 use gatepass_core::{
     client::{Outcome, Script},
@@ -19,8 +20,9 @@ use gatepass_core::{
     message::Credentials,
     role::Settings,
     text::{Password, bounded, nickname},
+    verify::gtarcade::SignKey,
 };
-use net::{AWAY, HOME, LOGOUT, Player, http, login_head, room, start, try_login, try_room};
+use net::{AWAY, HOME, LOGOUT, Player, http, login_head, post, room, start, try_login, try_room};
 use tracing_subscriber::{fmt::MakeWriter, prelude::*};
 
 /// Remembers every byte that is logged.
@@ -89,6 +91,7 @@ async fn no_secret_is_ever_logged() {
     const PASSWORD: &str = "correct-horse-battery";
     const GUESS: &str = "tr0ub4dor-and-3";
     const SHARED: &str = "shared-key-of-the-deployment";
+    const SIGN_KEY: &str = "sign-key-of-the-platform";
     let memory = Memory::default();
     tracing_subscriber::registry()
         .with(tracing_subscriber::fmt::layer().with_ansi(false).with_writer(memory.clone()))
@@ -97,7 +100,9 @@ async fn no_secret_is_ever_logged() {
     assert!(memory.text().contains("the layer takes everything"));
 
     let any = std::net::SocketAddr::new(HOME, 0);
-    let config = Config { shared_key: SHARED.into(), ..Config::local() };
+    let keys = GameKeys { sign_key: SIGN_KEY.into(), other_sign_key: Some(GUESS.into()) };
+    let gtarcade = GtarcadeConfig { games: [("7".into(), keys)].into(), ..GtarcadeConfig::default() };
+    let config = Config { shared_key: SHARED.into(), gtarcade, ..Config::local() };
     let services = start(Config {
         roles: vec![Part::Login, Part::Accounts, Part::Cache, Part::Center],
         center_listen: Some(any),
@@ -117,6 +122,7 @@ async fn no_secret_is_ever_logged() {
     let to = services.addresses.http.expect("it has a LoginServer");
     let mut secrets =
         vec![PASSWORD.to_owned(), GUESS.to_owned(), SHARED.to_owned(), "not-the-shared-key".to_owned()];
+    secrets.push(SIGN_KEY.to_owned());
 
     // Everything that works.
     let session = try_login(HOME, to, &login_head("ann", PASSWORD, "", true)).await.expect("registers");
@@ -138,6 +144,19 @@ async fn no_secret_is_ever_logged() {
         assert_eq!(secret.len(), 32);
         secrets.push(secret.clone());
     }
+
+    // A payload of GTarcade, twice, and one that is forged.
+    let payload = signed_response("platform-account", "7", &SignKey::new(SIGN_KEY));
+    for (payload, code) in
+        [(&payload, 0), (&payload, 6), (&payload.replace("platform-account", "platform-victim"), 6)]
+    {
+        let response = post(HOME, to, "/gtarcade", payload.as_bytes()).await;
+        let answer = String::from_utf8(response.body.clone()).expect("JSON");
+        assert!(answer.contains(&format!("\"code\":{code},")), "{answer}");
+        secrets.extend(response.cookie());
+    }
+    let sign = payload.split("\"sign\":\"").nth(1).and_then(|rest| rest.get(..32)).expect("a signature");
+    secrets.extend([sign, "platform-account", "platform-victim"].map(ToOwned::to_owned));
 
     // Everything that does not.
     Player::enter(&place, "ann").await.expect_refusal(17).await;
@@ -181,6 +200,7 @@ async fn no_secret_is_ever_logged() {
         server: to.to_string(),
         keep_alive: true,
         dial: Dial { source: Some(AWAY), reset: false },
+        system: System::Mope,
         settings: Settings::default(),
     };
     let (live, is_live) = tokio::sync::oneshot::channel();

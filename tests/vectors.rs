@@ -80,6 +80,71 @@ fn a_wrong_input_makes_its_vector_fail() {
     }
 }
 
+/// Files of GTarcade, and how many vectors each has.
+const GTARCADE: [(&str, usize); 4] = [
+    (include_str!("vectors/gtarcade_sign.json"), 244),
+    (include_str!("vectors/gtarcade_envelope.json"), 35),
+    (include_str!("vectors/gtarcade_aes.json"), 60),
+    (include_str!("vectors/gtarcade_local.json"), 34),
+];
+
+#[test]
+fn every_vector_of_gtarcade_holds() {
+    for (file, count) in GTARCADE {
+        let report = run(file).unwrap();
+        assert_eq!((report.failed, report.passed), (Vec::new(), count));
+    }
+}
+
+/// Whatever a vector expects, another expectation is noticed.
+#[test]
+fn a_wrong_expectation_of_gtarcade_makes_its_vector_fail() {
+    let wrong = |value: &Value| match value {
+        Value::String(text) => format!("{text}0").into(),
+        Value::Number(number) => (number.as_i64().unwrap() ^ 1).into(),
+        Value::Bool(flag) => (!flag).into(),
+        Value::Array(items) => items.iter().skip(1).cloned().collect(),
+        _ => "0".into(),
+    };
+    for (text, _) in GTARCADE {
+        let file: Value = serde_json::from_str(text).unwrap();
+        for (list, entries) in file.as_object().unwrap() {
+            for (at, entry) in entries.as_array().into_iter().flatten().enumerate() {
+                let base = format!("/{list}/{at}");
+                let expected = entry["expected"].as_object().into_iter().flatten();
+                let mut places: Vec<_> =
+                    expected.map(|(name, _)| format!("{base}/expected/{name}")).collect();
+                let others =
+                    ["expected_sign", "payload_hex", "frame_hex", "payload_base64", "events", "plaintext"];
+                places.extend(
+                    others.iter().filter(|it| entry.get(**it).is_some()).map(|it| format!("{base}/{it}")),
+                );
+                for place in places {
+                    // What must not open is broken already, and so is a text that must not be read.
+                    if list == "negative"
+                        || place.ends_with("plaintext") && entry["expected"]["kind"] == "error"
+                    {
+                        continue;
+                    }
+                    let mut changed = file.clone();
+                    let value = changed.pointer_mut(&place).unwrap();
+                    *value = wrong(value);
+                    let entry = changed.pointer(&base).unwrap().clone();
+                    for (other, entries) in changed.as_object_mut().unwrap() {
+                        // Frames of streams are named after known answers.
+                        if other == list {
+                            *entries = vec![entry.clone()].into();
+                        } else if entries.is_array() && list != "streams" {
+                            *entries = Value::Array(Vec::new());
+                        }
+                    }
+                    assert_eq!(run(&changed.to_string()).unwrap().failed.len(), 1, "{place}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn nothing_is_skipped() {
     let unknown = json!({"name": "n", "kind": "new_kind", "input": {}, "hex": ""});

@@ -9,7 +9,7 @@ use gatepass_core::{
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::GateLimits, store::HashCost};
+use crate::{gate::GateLimits, gtarcade::GtarcadeConfig, store::HashCost};
 
 /// The shared key if none is configured: everybody can read it here, so it is worth a warning.
 pub const DEFAULT_SHARED_KEY: &str = "gatepass-insecure-default";
@@ -157,6 +157,8 @@ pub struct Config {
     pub record_max_bytes: u64,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// GTarcade's games, whose players log in with what its launcher hands them.
+    pub gtarcade: GtarcadeConfig,
 }
 
 impl Default for Config {
@@ -192,6 +194,7 @@ impl Default for Config {
             record: None,
             record_max_bytes: 1 << 30,
             log_format: LogFormat::Text,
+            gtarcade: GtarcadeConfig::default(),
         }
     }
 }
@@ -207,7 +210,7 @@ impl Config {
     /// This configuration without secrets, for people to look at.
     #[must_use]
     pub fn masked(&self) -> Self {
-        Self { shared_key: "***".into(), ..self.clone() }
+        Self { shared_key: "***".into(), gtarcade: self.gtarcade.masked(), ..self.clone() }
     }
 
     /// Everything in this process, on free ports, with accounts in memory: for tests.
@@ -307,6 +310,9 @@ impl Config {
         if self.shared_key.is_empty() {
             return Err("shared_key is empty: nobody could register".into());
         }
+        if self.runs(Part::Login) {
+            self.gtarcade.check(self.http_listen, self.times.signature_window * 2)?;
+        }
         if self.http_idle.is_zero() {
             return Err("http_idle must be longer than nothing".into());
         }
@@ -324,6 +330,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gtarcade::GameKeys;
 
     #[test]
     fn the_default_runs() {
@@ -351,7 +358,9 @@ mod tests {
 
     #[test]
     fn secrets_are_masked() {
-        let config = Config { shared_key: "hunter2".into(), ..Config::default() };
+        let keys = GameKeys { sign_key: "hunter2".into(), other_sign_key: None };
+        let gtarcade = GtarcadeConfig { games: [("7".into(), keys)].into(), ..GtarcadeConfig::default() };
+        let config = Config { shared_key: "hunter2".into(), gtarcade, ..Config::default() };
         assert!(!format!("{config:?}").contains("hunter2"));
     }
 }

@@ -1,4 +1,4 @@
-//! The LoginServer's front: `GET /msg?…` in, one frame out. Everything else is turned away before it costs much.
+//! The LoginServer's front: `GET /msg?…` in, one frame out, and `POST /gtarcade` ([`gtarcade`](crate::gtarcade)). Everything else is turned away before it costs much.
 
 use std::{
     convert::Infallible,
@@ -10,6 +10,8 @@ use std::{
 use bytes::Bytes;
 use gatepass_core::{
     ids::ConnId,
+    message::{Reply, Request as Message},
+    verify::gtarcade::Games,
     wire::http::{PATH, TARGET_MAX},
 };
 use http_body_util::Full;
@@ -30,6 +32,7 @@ use tokio::{
 use crate::{
     codec,
     gate::{Gate, Pass, addr_of},
+    gtarcade,
     metrics::Asked,
     peer,
     shell::Shell,
@@ -56,8 +59,10 @@ pub(crate) async fn serve(
     gate: Arc<Gate>,
     shell: Arc<Shell>,
     times: HttpTimes,
+    games: Option<Games>,
     stop: watch::Receiver<bool>,
 ) {
+    let games = games.map(Arc::new);
     let mut builder = http1::Builder::new();
     builder
         .timer(TokioTimer::new())
@@ -71,7 +76,8 @@ pub(crate) async fn serve(
         let (stream, from) = peer::accept(&listener).await;
         match gate.enter(from.ip()) {
             Ok(pass) => {
-                let client = Client { gate: Arc::clone(&gate), shell: Arc::clone(&shell), times, from };
+                let (gate, shell, games) = (Arc::clone(&gate), Arc::clone(&shell), games.clone());
+                let client = Client { gate, shell, times, games, from };
                 tokio::spawn(connection(stream, client, pass, builder.clone(), stop.clone()));
             }
             Err(rule) => shell.metrics().limited(rule),
@@ -104,6 +110,8 @@ struct Client {
     gate: Arc<Gate>,
     shell: Arc<Shell>,
     times: HttpTimes,
+    /// GTarcade's games, if any may log in.
+    games: Option<Arc<Games>>,
     from: SocketAddr,
 }
 
@@ -115,6 +123,11 @@ impl Client {
             self.shell.metrics().limited(rule);
             return Ok(empty(StatusCode::TOO_MANY_REQUESTS));
         }
+        if let Some(games) = &self.games
+            && request.uri().path() == gtarcade::PATH
+        {
+            return Ok(self.gtarcade(games, request, started).await);
+        }
         if let Some(turned_away) = turn_away(&request) {
             return Ok(turned_away);
         }
@@ -122,31 +135,66 @@ impl Client {
         let cookie = request.headers().get(COOKIE).and_then(|cookie| cookie.to_str().ok());
         let message = codec::request(target, cookie, addr_of(ip));
         let asked = Asked::of(&message.body);
-        let conn = self.shell.next_conn();
-        let reply = match self.shell.request(conn, message) {
-            Ok(reply) => reply,
-            Err(waiting) => {
-                let mut guard = Unanswered { shell: &self.shell, conn, lost: true };
-                match timeout(self.times.request, waiting).await {
-                    Ok(Ok(reply)) => {
-                        guard.lost = false;
-                        reply
-                    }
-                    // The LoginServer answers sooner than this, unless the process is ending.
-                    Ok(Err(_)) | Err(_) => return Ok(empty(StatusCode::SERVICE_UNAVAILABLE)),
-                }
-            }
+        let Some(reply) = self.ask(message).await else {
+            return Ok(empty(StatusCode::SERVICE_UNAVAILABLE));
         };
         let (body, cookie) = codec::reply(asked, &reply);
         self.shell.metrics().answered(asked, &reply, started.elapsed());
-        let mut response = Response::new(Full::new(Bytes::from(body)));
-        let headers = response.headers_mut();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
-        if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
-            headers.insert(SET_COOKIE, cookie);
-        }
-        Ok(response)
+        Ok(answered(body.into(), cookie, "application/octet-stream"))
     }
+
+    /// A login on a payload of GTarcade.
+    async fn gtarcade(
+        &self,
+        games: &Games,
+        request: Request<Incoming>,
+        started: Instant,
+    ) -> Response<Full<Bytes>> {
+        if request.method() != Method::POST {
+            return not_allowed("POST");
+        }
+        let Ok(body) = timeout(self.times.request, gtarcade::read(request.into_body())).await else {
+            return empty(StatusCode::REQUEST_TIMEOUT);
+        };
+        let body = body.as_ref().map(|body| &body[..]).map_err(|why| *why);
+        let message = gtarcade::request(games, body, addr_of(self.from.ip()));
+        let Some(reply) = self.ask(message).await else {
+            return empty(StatusCode::SERVICE_UNAVAILABLE);
+        };
+        let (body, cookie) = gtarcade::reply(&reply);
+        self.shell.metrics().answered(Asked::Login, &reply, started.elapsed());
+        answered(body, cookie, "application/json")
+    }
+
+    /// Asks the LoginServer, which answers sooner than the request may take, unless the process is ending.
+    async fn ask(&self, message: Message) -> Option<Reply> {
+        let conn = self.shell.next_conn();
+        let waiting = match self.shell.request(conn, message) {
+            Ok(reply) => return Some(reply),
+            Err(waiting) => waiting,
+        };
+        let mut guard = Unanswered { shell: &self.shell, conn, lost: true };
+        let reply = timeout(self.times.request, waiting).await.ok()?.ok()?;
+        guard.lost = false;
+        Some(reply)
+    }
+}
+
+/// A response with an answer of the LoginServer.
+fn answered(body: Bytes, cookie: Option<String>, kind: &'static str) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(body));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    if let Some(cookie) = cookie.and_then(|cookie| HeaderValue::try_from(cookie).ok()) {
+        headers.insert(SET_COOKIE, cookie);
+    }
+    response
+}
+
+fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static(allowed));
+    response
 }
 
 /// A request that waits. Dropped when its client goes away: then the LoginServer forgets it.
@@ -168,9 +216,7 @@ fn turn_away(request: &Request<Incoming>) -> Option<Response<Full<Bytes>>> {
         return Some(empty(StatusCode::NOT_FOUND));
     }
     if request.method() != Method::GET {
-        let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
-        response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET"));
-        return Some(response);
+        return Some(not_allowed("GET"));
     }
     let long = request.uri().path_and_query().is_some_and(|target| target.as_str().len() > TARGET_MAX);
     long.then(|| empty(StatusCode::URI_TOO_LONG))

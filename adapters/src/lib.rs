@@ -7,6 +7,8 @@
 //! |---|---|
 //! | [`server`], [`config`] | a whole server, started and ended |
 //! | [`http`] | the LoginServer's front |
+//! | [`gtarcade`] | payloads of GTarcade at the LoginServer |
+//! | [`launcher`] | the local link of GTarcade's launcher, both ends |
 //! | [`drive`], [`timers`] | the roles of one process with their timers, without sockets |
 //! | [`shell`] | the same behind a lock, with tables of connections |
 //! | [`gate`], [`peer`] | limits before parsing; reading, queueing and closing |
@@ -27,8 +29,10 @@ pub mod config;
 pub mod drive;
 pub mod game;
 pub mod gate;
+pub mod gtarcade;
 pub mod http;
 pub mod key;
+pub mod launcher;
 #[cfg(feature = "cli")]
 pub mod load;
 pub mod metrics;

@@ -239,7 +239,8 @@ impl Running {
             admin.http = Some(Arc::clone(&gate));
             self.gates.push(Arc::clone(&gate));
             let times = HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK };
-            tasks.spawn(http::serve(listener, gate, Arc::clone(shell), times, stopped));
+            let games = config.gtarcade.games(config.http_listen);
+            tasks.spawn(http::serve(listener, gate, Arc::clone(shell), times, games, stopped));
         }
         if let Some(listener) = listeners.room {
             let gate = Gate::new(limits);

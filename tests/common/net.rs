@@ -83,9 +83,22 @@ impl Response {
 
 /// Sends the head of a request and reads the answer to the end.
 pub(crate) async fn http(from: IpAddr, to: SocketAddr, head: &str) -> Response {
-    let mut stream = connect(from, to).await;
     let request = format!("{head}\r\nHost: gatepass\r\nConnection: close\r\n\r\n");
-    stream.write_all(request.as_bytes()).await.expect("the request is sent");
+    answered(from, to, request.as_bytes()).await
+}
+
+/// Sends a body and reads the answer to the end.
+pub(crate) async fn post(from: IpAddr, to: SocketAddr, path: &str, body: &[u8]) -> Response {
+    let head = format!(
+        "POST {path} HTTP/1.1\r\nHost: gatepass\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    answered(from, to, &[head.as_bytes(), body].concat()).await
+}
+
+async fn answered(from: IpAddr, to: SocketAddr, request: &[u8]) -> Response {
+    let mut stream = connect(from, to).await;
+    stream.write_all(request).await.expect("the request is sent");
     let mut answer = Vec::new();
     timeout(PATIENCE, stream.read_to_end(&mut answer)).await.expect("an answer").expect("a whole one");
     let end = answer.windows(4).position(|four| four == b"\r\n\r\n").expect("a head") + 4;

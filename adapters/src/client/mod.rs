@@ -5,6 +5,7 @@
 
 mod dial;
 mod drive;
+mod gtarcade;
 mod http;
 mod room;
 mod speech;
@@ -17,11 +18,12 @@ use gatepass_core::{
     ids::{AccountId, RoomId},
     role::Settings,
     text::{Endpoint, Name, Nickname, Password},
-    wire::WireError,
+    wire::{WireError, local::Handover},
 };
 
 pub use dial::{Dial, resolve};
 pub use drive::play;
+pub use gtarcade::write_handover;
 pub use http::{HttpConnection, HttpError, Response, write_request};
 pub use room::RoomConnection;
 pub use speech::{Refused, Unclear, cookie, reply, request, to_player, to_room};
@@ -35,8 +37,24 @@ pub struct Options {
     pub keep_alive: bool,
     /// How connections are made.
     pub dial: Dial,
+    /// As whose client the player logs in. What follows is the same for all.
+    pub system: System,
     /// The client's times are in here: how long it waits for answers, how often it sends a heartbeat.
     pub settings: Settings,
+}
+
+/// A system whose clients log in in a way of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum System {
+    /// The original: with a name and a password, at [`Options::server`].
+    #[default]
+    Mope,
+    /// GTarcade, with [`Credentials::Signed`](gatepass_core::message::Credentials): what they say does not matter, the
+    /// payload goes to [`Options::server`] as it is.
+    Gtarcade {
+        /// What the launcher has handed over.
+        payload: Handover,
+    },
 }
 
 /// Something that happened to a player.

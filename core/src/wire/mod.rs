@@ -9,6 +9,8 @@
 //! | [`proto`] | the protobuf messages inside the frames, and their command numbers |
 //! | [`http`] | client to LoginServer: request line, signature, cookie, answer |
 //! | [`json`] | JSON as it was written, for the signed payloads of two systems |
+//! | [`local`] | the launcher of GTarcade to a game on the same machine |
+//! | [`php`] | what PHP makes of decoded JSON: order of names, texts of values |
 //! | [`rcenter`] | RoomServer to RCenter |
 //! | [`udp`] | client to RoomServer by datagram |
 //! | [`token_hash`] | the room token as it lies in the cache, between LoginServer and RoomServer |
@@ -21,6 +23,8 @@ use core::fmt;
 pub mod frame;
 pub mod http;
 pub mod json;
+pub mod local;
+pub mod php;
 pub mod proto;
 pub mod rcenter;
 pub mod token_hash;

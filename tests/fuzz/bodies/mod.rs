@@ -3,6 +3,7 @@
 //! A body may panic for one reason only: the bytes have broken something that must hold for all bytes.
 
 mod files;
+mod gtarcade;
 mod links;
 mod roles;
 mod wire;
@@ -11,15 +12,19 @@ mod wire;
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets. Each has a directory of its name in `corpus`, and a `[[bin]]` in `Cargo.toml`.
-pub(crate) const TARGETS: [(&str, Body); 18] = [
+pub(crate) const TARGETS: [(&str, Body); 22] = [
     ("accounts", roles::accounts),
     ("cache", roles::cache),
     ("center", wire::center),
     ("client", roles::client),
     ("datagram", wire::datagram),
     ("frame", wire::frame),
+    ("gtarcade", gtarcade::payload),
     ("http", wire::http),
+    ("json", gtarcade::json),
+    ("launcher", gtarcade::launcher),
     ("links", links::links),
+    ("local", gtarcade::local),
     ("login", roles::login),
     ("proto", wire::proto),
     ("rcenter", roles::rcenter),

@@ -1,18 +1,19 @@
 //! `gatepass login`: one player from login to logout, step by step.
 
+mod gtarcade;
 mod takeover;
 
 use std::{process::ExitCode, time::Duration};
 
-use gatepass_adapters::client::{Dial, Moment, Options, Trouble, What, play};
+use gatepass_adapters::client::{Dial, Moment, Options, System, Trouble, What, play};
 use gatepass_core::{
     client::{Outcome, Script},
-    ids::Addr,
+    ids::{Addr, Payload},
     limits::Times,
-    message::Credentials,
+    message::{Age, Credentials},
     refusal::Refusal,
     role::Settings,
-    text::{Password, bounded, nickname},
+    text::{Identity, Password, bounded, nickname},
     wire::proto::ErrorCode,
 };
 use serde_json::{Value, json};
@@ -25,6 +26,7 @@ Examples:
   gatepass login                                   a demo account on this machine's server
   gatepass login --account ann --password s3cret --register
   gatepass login --guest 4730d114e32c13359a112ce6cc17eebbd2073944
+  gatepass login --system gtarcade --account ann   launcher and game of GTarcade, with the test key
   gatepass login --stay                            until Ctrl-C, then log out
   gatepass login --takeover --times 200            is a replaced client always told?
 
@@ -37,8 +39,11 @@ pub(crate) struct Args {
     /// LoginServer to log in at.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8123", env = "GATEPASS_SERVER")]
     server: String,
+    /// As whose client: mope's with a password, or GTarcade's with a payload that its launcher hands over.
+    #[arg(long, value_enum, default_value_t = SystemArg::Mope)]
+    system: SystemArg,
     /// Account name; without it a demo account, registered if need be.
-    #[arg(long, value_name = "NAME", requires = "password")]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// Its password.
     #[arg(long, value_name = "PASSWORD", env = "GATEPASS_PASSWORD", hide_env_values = true)]
@@ -79,6 +84,15 @@ pub(crate) struct Args {
     json: bool,
 }
 
+/// A system that a player can come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SystemArg {
+    /// The original: a name and a password
+    Mope,
+    /// GTarcade: a payload that its launcher hands over
+    Gtarcade,
+}
+
 /// Runs the command.
 pub(crate) fn run(args: Args) -> ExitCode {
     let script = match args.script() {
@@ -95,10 +109,10 @@ pub(crate) fn run(args: Args) -> ExitCode {
             return ExitCode::from(crate::FAILED);
         }
     };
-    let good = if args.takeover {
-        runtime.block_on(takeover::run(&args, &script))
-    } else {
-        runtime.block_on(once(&args, script))
+    let good = match args.system {
+        SystemArg::Gtarcade => runtime.block_on(gtarcade::run(&args, script, args.platform_account())),
+        SystemArg::Mope if args.takeover => runtime.block_on(takeover::run(&args, &script)),
+        SystemArg::Mope => runtime.block_on(once(&args, script)),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::from(crate::FAILED) }
 }
@@ -129,9 +143,20 @@ impl Args {
             let device = bounded(device).ok_or("a device id has at most 64 bytes")?;
             return Ok(Credentials::Guest { device });
         }
+        if self.system == SystemArg::Gtarcade {
+            if self.takeover {
+                return Err("--takeover is for accounts with a password");
+            }
+            let identity = Identity::new("gtarcade", self.platform_account())
+                .ok_or("an account of the platform has 1 to 64 bytes without control characters")?;
+            // The server asks the payload, not this.
+            let (payload, age) = (Payload::default(), Age::Fresh);
+            return Ok(Credentials::Signed { identity, registers: true, payload, age });
+        }
         let (account, password, register) = match (&self.account, &self.password) {
             (Some(account), Some(password)) => (account.as_str(), password.as_str(), self.register),
-            _ => (DEMO.0, DEMO.1, true),
+            (Some(_), None) => return Err("an account has a password: say it with --password"),
+            (None, _) => (DEMO.0, DEMO.1, true),
         };
         let name = bounded(account).ok_or("an account name has at most 32 bytes")?;
         let password = Password::new(password).ok_or("a password has at most 64 bytes")?;
@@ -142,12 +167,17 @@ impl Args {
         })
     }
 
+    fn platform_account(&self) -> &str {
+        self.account.as_deref().unwrap_or(DEMO.0)
+    }
+
     fn options(&self) -> Options {
         let times = Times { heartbeat: Duration::from_millis(self.every), ..Times::default() };
         Options {
             server: self.server.clone(),
             keep_alive: self.keep_alive,
             dial: Dial::default(),
+            system: System::Mope,
             settings: Settings { times, ..Settings::default() },
         }
     }
@@ -155,14 +185,8 @@ impl Args {
 
 async fn once(args: &Args, script: Script) -> bool {
     let options = args.options();
-    let leave = async {
-        if tokio::signal::ctrl_c().await.is_err() {
-            // Without the signal nobody can ask for a logout.
-            std::future::pending::<()>().await;
-        }
-    };
     let mut refused = None;
-    let outcome = play(script, &options, leave, |moment| {
+    let outcome = play(script, &options, interrupted(), |moment| {
         if let What::Refused(refusal) = &moment.what {
             refused = Some(*refusal);
         }
@@ -175,6 +199,14 @@ async fn once(args: &Args, script: Script) -> bool {
         eprintln!("hint: {advice}");
     }
     outcome == Outcome::LoggedOut
+}
+
+/// Ready when somebody asks for a logout.
+async fn interrupted() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        // Without the signal nobody can.
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A line for people.

@@ -221,6 +221,12 @@ fn warn(config: &Config) {
             "the shared key is the default that everybody knows: set --shared-key before any link leaves this machine"
         );
     }
+    if config.gtarcade.takes_test_key(config.http_listen) && config.runs(Part::Login) {
+        tracing::warn!(
+            "payloads of GTarcade's test game are taken, with a sign key that everybody knows: configure games before \
+             anything forwards requests to this port"
+        );
+    }
     if config.hash_cost == Cost::Test {
         tracing::warn!("passwords are hashed at TEST COST: whoever reads the database knows them");
     }

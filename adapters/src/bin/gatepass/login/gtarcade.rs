@@ -1,0 +1,157 @@
+//! `gatepass login --system gtarcade`: launcher and game in one, with the server's test key in place of the platform.
+
+use std::time::{Duration, Instant};
+
+use gatepass_adapters::{
+    client::{System, What, play},
+    gtarcade::{TEST_GAME, TEST_SIGN_KEY, signed_response},
+    launcher::{GameLink, LauncherServer},
+};
+use gatepass_core::{
+    client::{Outcome, Script},
+    launcher::{GameNotice, Launch, LauncherLink, LauncherNotice, LinkSettings},
+    verify::gtarcade::SignKey,
+    wire::local::{self, Handover, Key, KeyFormat, message::GameIds},
+};
+use serde_json::json;
+use tokio::{sync::oneshot, time::timeout};
+
+use super::{Args, advice, as_json, outcome_name, show};
+
+/// The key of the local link; both ends are here.
+const LINK_KEY: &str = "gatepass-test-16";
+/// The server and the channel that the game is started for.
+const STARTED_FOR: (&str, &str) = ("1", "503");
+/// On loopback nothing of the link takes longer.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+pub(super) async fn run(args: &Args, script: Script, account: &str) -> bool {
+    match linked(args, script, account).await {
+        Ok(good) => good,
+        Err(trouble) => {
+            eprintln!("error: {trouble}");
+            false
+        }
+    }
+}
+
+/// A line about the local link.
+fn tell(args: &Args, step: &str, since: Instant, detail: &str) {
+    let took = since.elapsed();
+    if args.json {
+        let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        println!("{}", json!({ "event": step, "detail": detail, "took_us": micros }));
+    } else {
+        println!("{step:<10}{:>12}  {detail}", format!("{:.2} ms", took.as_secs_f64() * 1e3));
+    }
+}
+
+async fn linked(args: &Args, script: Script, account: &str) -> Result<bool, String> {
+    let started = Instant::now();
+    let key = Key::parse(LINK_KEY, KeyFormat::Utf8).map_err(|fault| fault.to_string())?;
+    let settings = LinkSettings { require_gcm: true, ..LinkSettings::default() };
+    let (s_id, op_id) = STARTED_FOR;
+    let game =
+        GameIds { account: account.into(), g_id: TEST_GAME.into(), s_id: s_id.into(), op_id: op_id.into() };
+    let mut gcm = [0; 32];
+    getrandom::fill(&mut gcm).map_err(|error| error.to_string())?;
+    let gcm = Key::new(&gcm);
+
+    let mut launcher = LauncherServer::start(settings, &key).await.map_err(|error| error.to_string())?;
+    launcher.expect(Launch { game: game.clone(), gcm: Some(gcm.clone()) });
+    let port = launcher.addr().port();
+    tell(args, "launcher", started, &format!("game {TEST_GAME} is started, port {port}"));
+
+    let (heard, result) = oneshot::channel();
+    let account = account.to_owned();
+    let launching = tokio::spawn(async move {
+        let mut heard = Some(heard);
+        while let Some((conn, notice)) = launcher.next().await {
+            match notice {
+                // Here a launcher asks the platform; this one has the key of the test game itself.
+                LauncherNotice::Associated { .. } => {
+                    let response = signed_response(&account, TEST_GAME, &SignKey::new(TEST_SIGN_KEY));
+                    launcher.hand_over(conn, Handover::new(&response));
+                }
+                LauncherNotice::Result(outcome) => {
+                    if let Some(heard) = heard.take() {
+                        // Nobody waits for it if the player has given up.
+                        let _ = heard.send(outcome);
+                    }
+                }
+                LauncherNotice::TooLong => {}
+                LauncherNotice::Over(_) => break,
+            }
+        }
+        launcher.close().await;
+    });
+
+    let link = LauncherLink::new(&settings, game, &key, Some(&gcm)).map_err(|fault| fault.to_string())?;
+    let mut link = GameLink::connect(port, link).await.map_err(|error| error.to_string())?;
+    let payload = timeout(PATIENCE, payload(args, &mut link, started)).await;
+    let payload = payload.map_err(|_| "the launcher hands no payload over".to_owned())??;
+
+    let mut options = args.options();
+    options.system = System::Gtarcade { payload };
+    let (mut refused, mut entered) = (None, false);
+    let outcome = play(script, &options, super::interrupted(), |moment| {
+        match &moment.what {
+            What::Refused(refusal) => refused = Some(*refusal),
+            What::Admitted { .. } => entered = true,
+            _ => {}
+        }
+        if args.json { println!("{}", as_json(&moment)) } else { show(&moment, &args.server) }
+    })
+    .await;
+
+    let reported = Instant::now();
+    let told = match (entered, refused) {
+        (true, _) => local::Outcome { errcode: 0, text: "success".into() },
+        (false, Some(refused)) => {
+            local::Outcome { errcode: refused.code.into(), text: refused.why.name().into() }
+        }
+        (false, None) => local::Outcome { errcode: -1, text: "unreachable".into() },
+    };
+    link.report(told.clone()).await;
+    let known = timeout(PATIENCE, result).await.ok().and_then(Result::ok) == Some(told.clone());
+    tell(
+        args,
+        "result",
+        reported,
+        &format!(
+            "errcode {}: the launcher {}",
+            told.errcode,
+            match known {
+                true => "knows",
+                false => "does not know",
+            }
+        ),
+    );
+    link.close().await;
+    // Its connection is over, and so is the launcher.
+    let _ = timeout(PATIENCE, launching).await;
+    if args.json {
+        println!("{}", json!({ "event": "end", "outcome": outcome_name(outcome) }));
+    } else if let Some(advice) = refused.and_then(|refused| advice(refused.why)) {
+        eprintln!("hint: {advice}");
+    }
+    Ok(outcome == Outcome::LoggedOut && known)
+}
+
+/// Waits for what the game takes to its server.
+async fn payload(args: &Args, link: &mut GameLink, since: Instant) -> Result<Handover, String> {
+    loop {
+        match link.next().await {
+            Some(GameNotice::Linked { client_id, .. }) => {
+                tell(args, "associate", since, &format!("client {client_id}"));
+            }
+            Some(GameNotice::Payload(payload)) => {
+                tell(args, "payload", since, &format!("{} bytes", payload.expose().len()));
+                return Ok(payload);
+            }
+            Some(GameNotice::WrongAccount | GameNotice::Foreign) => {}
+            Some(GameNotice::Over(why)) => return Err(format!("the local link is over: {}", why.name())),
+            None => return Err("the local link is over".into()),
+        }
+    }
+}

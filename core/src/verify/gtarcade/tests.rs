@@ -1,0 +1,183 @@
+use alloc::{
+    format,
+    string::{String, ToString},
+    vec::Vec,
+};
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::text::Identity;
+
+const NOW: i64 = 1_608_621_455;
+
+fn keys() -> SignKeys {
+    SignKeys::one(SignKey::new("TEST-ONLY-signKey-0001"))
+}
+
+/// A `data` object of these members, signed with this key.
+fn signed_with(key: &SignKey, members: &str) -> String {
+    let text = format!("{{{members}}}");
+    let read = json::read(text.as_bytes(), php::DEPTH_MAX).unwrap();
+    let sign = sign(&base(read.object().unwrap(), Php::V82), key).expose();
+    format!("{{{members},\"sign\":\"{}\"}}", str::from_utf8(&sign).unwrap())
+}
+
+fn signed(members: &str) -> String {
+    signed_with(&keys().current, members)
+}
+
+fn check_at(data: &str, settings: &Settings, now: i64) -> Result<String, Reason> {
+    let genuine = check(data.as_bytes(), &keys(), settings, now)?;
+    genuine.account(settings.strict).map(ToString::to_string)
+}
+
+#[test]
+fn a_window_has_two_sides_and_no_overflow() {
+    let window = Window::default();
+    for (time, age) in [
+        (NOW - 301, Age::Stale),
+        (NOW - 300, Age::Fresh),
+        (NOW + 60, Age::Fresh),
+        (NOW + 61, Age::Future),
+        (i64::MIN, Age::Stale),
+        (i64::MAX, Age::Future),
+    ] {
+        assert_eq!(window.age(time, NOW), age, "{time}");
+    }
+    for edge in [i64::MIN, i64::MAX] {
+        assert_eq!(window.age(edge, edge), Age::Fresh);
+    }
+}
+
+#[test]
+fn either_of_two_keys_counts_during_a_change() {
+    let (old, new) = (SignKey::new("old"), SignKey::new("new"));
+    let changing = SignKeys { current: new.clone(), other: Some(old.clone()) };
+    let members = format!("\"account\":\"ann\",\"game_id\":1,\"time\":{NOW}");
+    for (key, keys, fits) in [
+        (&old, &changing, true),
+        (&new, &changing, true),
+        (&SignKey::new("other"), &changing, false),
+        (&old, &SignKeys::one(new.clone()), false),
+    ] {
+        let checked = check(signed_with(key, &members).as_bytes(), keys, &Settings::default(), NOW);
+        assert_eq!(checked.map(|_| ()), if fits { Ok(()) } else { Err(Reason::SignMismatch) });
+    }
+}
+
+#[test]
+fn strict_rules_can_be_off_told_or_kept() {
+    let data = signed(&format!("\"account\":\"ann\",\"game_id\":1,\"nick\":\"n&time=0\",\"time\":{NOW}"));
+    for (strict, broken, account) in [
+        (Strict::Off, None, Ok("ann")),
+        (Strict::Log, Some(Rule::AmbiguousValue), Ok("ann")),
+        (Strict::Enforce, Some(Rule::AmbiguousValue), Err(Reason::Strict(Rule::AmbiguousValue))),
+    ] {
+        let genuine =
+            check(data.as_bytes(), &keys(), &Settings { strict, ..Settings::default() }, NOW).unwrap();
+        assert_eq!(genuine.broken, broken);
+        assert_eq!(genuine.account(strict), account);
+    }
+}
+
+#[test]
+fn neither_bytes_nor_members_are_without_bound() {
+    let settings = Settings::default();
+    let long = " ".repeat(BYTES_MAX + 1);
+    assert_eq!(check(long.as_bytes(), &keys(), &settings, NOW).map(|_| ()), Err(Reason::TooLong));
+    assert_eq!(Response::read(long.as_bytes()).map(|_| ()).unwrap_err(), Reason::TooLong);
+    let members = |count: usize| (0..count).map(|n| format!("\"1e{n}\":1,")).collect::<String>();
+    for (count, expected) in [(MEMBERS_MAX - 1, Reason::SignMismatch), (MEMBERS_MAX, Reason::TooLong)] {
+        let data = format!("{{{}\"time\":{NOW},\"sign\":\"{}\"}}", members(count), "0".repeat(32));
+        assert_eq!(check_at(&data, &settings, NOW), Err(expected));
+    }
+}
+
+#[test]
+fn a_payload_counts_for_its_game_and_its_type_only() {
+    let mut games = Games::new(Settings::default());
+    assert!(games.add("7", keys()) && games.add("8", SignKeys::one(SignKey::new("other"))));
+    assert!(!games.add("07", keys()) && !games.add("", keys()) && !games.add("-1", keys()));
+    let verify = |members: &str, code: i32| {
+        let data = signed(&format!("{members},\"time\":{NOW}"));
+        let answer = format!("{{\"code\":{code},\"message\":\"\",\"data\":{data}}}");
+        games.verify(answer.as_bytes(), NOW).map(|verified| verified.identity)
+    };
+    for (members, expected) in [
+        (
+            "\"account\":\"ann\",\"game_id\":7,\"type\":\"micro\"",
+            Ok(Identity::new("gtarcade.7", "ann").unwrap()),
+        ),
+        (
+            "\"account\":\"ann\",\"game_id\":\"7\",\"type\":\"micro\"",
+            Ok(Identity::new("gtarcade.7", "ann").unwrap()),
+        ),
+        ("\"account\":\"ann\",\"game_id\":8,\"type\":\"micro\"", Err(Reason::SignMismatch)),
+        ("\"account\":\"ann\",\"game_id\":9,\"type\":\"micro\"", Err(Reason::UnknownGame)),
+        ("\"account\":\"ann\",\"type\":\"micro\"", Err(Reason::UnknownGame)),
+        ("\"account\":\"ann\",\"game_id\":7,\"type\":\"web\"", Err(Reason::NotMicro)),
+        ("\"account\":\"a&b\",\"game_id\":7,\"type\":\"micro\"", Err(Reason::Strict(Rule::Account))),
+    ] {
+        assert_eq!(verify(members, 0), expected, "{members}");
+    }
+    let long = format!("\"account\":\"{}\",\"game_id\":7,\"type\":\"micro\"", "a".repeat(65));
+    assert_eq!(verify(&long, 0), Err(Reason::NoAccount));
+    assert_eq!(verify(&long, 3), Err(Reason::Code(3)));
+}
+
+#[test]
+fn nothing_secret_is_shown() {
+    let data = signed(&format!("\"account\":\"ann\",\"game_id\":1,\"time\":{NOW}"));
+    let genuine = check(data.as_bytes(), &keys(), &Settings::default(), NOW).unwrap();
+    let answer = format!("{{\"code\":0,\"data\":{data}}}");
+    let response = Response::read(answer.as_bytes()).unwrap();
+    let shown = format!("{genuine:?} {:?} {response:?}", keys());
+    for secret in ["ann", "TEST-ONLY", &format!("{:02x?}", genuine.payload.bits())] {
+        assert!(!shown.contains(secret), "{shown}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_bytes_give_a_verdict(bytes: Vec<u8>, now: i64) {
+        prop_assert!(check(&bytes, &keys(), &Settings::default(), now).is_err());
+        if let Ok(response) = Response::read(&bytes) {
+            let _ = response.check(&keys(), &Settings::default(), now);
+        }
+    }
+
+    /// Whoever changes one byte of a text that is signed has no signature.
+    #[test]
+    fn a_changed_account_is_not_genuine(account in "[a-z]{1,20}", other in "[a-z]{1,20}") {
+        prop_assume!(account != other);
+        let data = signed(&format!("\"account\":\"{account}\",\"game_id\":1,\"time\":{NOW}"));
+        prop_assert_eq!(check_at(&data, &Settings::default(), NOW), Ok(account.clone()));
+        let forged = data.replacen(&format!(":\"{account}\""), &format!(":\"{other}\""), 1);
+        prop_assert_eq!(check_at(&forged, &Settings::default(), NOW), Err(Reason::SignMismatch));
+    }
+
+    /// Under the strict rules what is signed can be split in one way only.
+    #[test]
+    fn strict_payloads_read_in_one_way(values in proptest::collection::vec("[a-c&= ]{0,6}", 1..5)) {
+        let members: String =
+            values.iter().enumerate().map(|(n, value)| format!("\"m{n}\":\"{value}\",")).collect();
+        let data = signed(&format!("{members}\"account\":\"ann\",\"game_id\":1,\"time\":{NOW}"));
+        if check_at(&data, &Settings::default(), NOW).is_ok() {
+            let read = json::read(data.as_bytes(), php::DEPTH_MAX).unwrap();
+            let base = base(read.object().unwrap(), Php::V82);
+            let mut split: Vec<String> = Vec::new();
+            for part in base.split('&') {
+                match split.last_mut() {
+                    Some(last) if !part.contains('=') => *last = format!("{last}&{part}"),
+                    _ => split.push(part.into()),
+                }
+            }
+            let told: Vec<String> = php::ksort(sign::signed(read.object().unwrap()), Php::V82)
+                .into_iter()
+                .map(|(name, value)| format!("{name}={}", php::text(value)))
+                .collect();
+            prop_assert_eq!(split, told);
+        }
+    }
+}
