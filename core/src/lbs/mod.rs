@@ -1,0 +1,3 @@
+//! The LBS: which logic server a player is sent to.
+
+pub mod choice;
