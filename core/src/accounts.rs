@@ -13,7 +13,7 @@ use crate::{
     message::{AccountsAnswer, AccountsAsk, Answer, Ask, Credentials, Question},
     refusal::Refusal,
     role::{Cx, Effects, Event, Role, Step, Why},
-    text::{Device, Name, Password},
+    text::{Device, Identity, Name, Password},
 };
 
 /// All accounts of a small world.
@@ -26,6 +26,7 @@ pub struct Accounts {
 struct Account {
     name: Name,
     device: Option<Device>,
+    identity: Option<Identity>,
     password: Password,
     banned: bool,
 }
@@ -48,11 +49,24 @@ impl Accounts {
 
     /// Adds an account, as an operator would; nothing if the name is taken.
     pub fn create(&mut self, name: Name, device: Option<Device>, password: Password) -> Option<AccountId> {
-        if self.by_name(&name).is_some() {
+        self.insert(Account { name, device, identity: None, password, banned: false })
+    }
+
+    /// Adds the account of an identity, as its first login does. Nothing if it has one.
+    pub fn create_for(&mut self, identity: Identity, password: Password) -> Option<AccountId> {
+        if self.by_identity(&identity).is_some() {
+            return None;
+        }
+        let name = player_name(self.next_id());
+        self.insert(Account { name, device: None, identity: Some(identity), password, banned: false })
+    }
+
+    fn insert(&mut self, account: Account) -> Option<AccountId> {
+        if self.by_name(&account.name).is_some() {
             return None;
         }
         let id = self.next_id();
-        self.accounts.insert(id, Account { name, device, password, banned: false });
+        self.accounts.insert(id, account);
         Some(id)
     }
 
@@ -73,6 +87,13 @@ impl Accounts {
 
     fn by_device(&self, device: &Device) -> Option<AccountId> {
         self.accounts.iter().find(|(_, account)| account.device.as_ref() == Some(device)).map(|(id, _)| *id)
+    }
+
+    /// The account of this identity.
+    #[must_use]
+    pub fn by_identity(&self, identity: &Identity) -> Option<AccountId> {
+        let its = |account: &Account| account.identity.as_ref() == Some(identity);
+        self.accounts.iter().find(|(_, account)| its(account)).map(|(id, _)| *id)
     }
 
     fn answer(&mut self, cx: &Cx<'_>, ask: AccountsAsk, out: &mut Effects) -> AccountsAnswer {
@@ -100,13 +121,15 @@ impl Accounts {
             Credentials::Password { name, password } => (name, password, false),
             Credentials::Register { name, password } => (name, password, true),
             Credentials::Guest { device } => return self.verify_guest(device, guest_password, out),
-            Credentials::Signed { name, .. } => return self.verify_signed(name, guest_password, out),
+            Credentials::Signed { identity, registers, .. } => {
+                return self.verify_signed(identity, registers, guest_password, out);
+            }
         };
         if !well_formed(&name) || password.is_empty() {
             return AccountsAnswer::Refused(Refusal::Malformed);
         }
         let Some(id) = self.by_name(&name) else {
-            if register && is_guest_name(&name) {
+            if register && is_given_name(&name) {
                 return AccountsAnswer::Refused(Refusal::NameTaken);
             }
             if !register {
@@ -135,23 +158,26 @@ impl Accounts {
 
     /// The signature has been checked, and is all there is to check. An account that is made for it gets a password
     /// that nobody is ever told.
-    fn verify_signed(&mut self, name: Name, password: Password, out: &mut Effects) -> AccountsAnswer {
-        if !well_formed(&name) {
-            return AccountsAnswer::Refused(Refusal::Malformed);
+    fn verify_signed(
+        &mut self,
+        identity: Identity,
+        registers: bool,
+        password: Password,
+        out: &mut Effects,
+    ) -> AccountsAnswer {
+        let known = self.by_identity(&identity);
+        if known.is_none() && !registers {
+            return AccountsAnswer::Refused(Refusal::WrongCredentials);
         }
-        // A guest's account is its device's alone.
-        if is_guest_name(&name) {
-            return AccountsAnswer::Refused(Refusal::NameTaken);
-        }
-        let known = self.by_name(&name);
-        let Some(id) = known.or_else(|| self.create(name, None, password)) else {
+        let Some(id) = known.or_else(|| self.create_for(identity, password)) else {
             return AccountsAnswer::Refused(Refusal::NameTaken);
         };
         out.note(Fact::CredentialChecked { account: id, genuine: true });
-        if self.accounts[&id].banned {
+        let account = &self.accounts[&id];
+        if account.banned {
             return AccountsAnswer::Refused(Refusal::Banned);
         }
-        AccountsAnswer::Verified { account: id, name, newbie: known.is_none(), guest: false }
+        AccountsAnswer::Verified { account: id, name: account.name, newbie: known.is_none(), guest: false }
     }
 
     fn verify_guest(&mut self, device: Device, password: Password, out: &mut Effects) -> AccountsAnswer {
@@ -193,19 +219,41 @@ pub fn well_formed(name: &str) -> bool {
     !name.is_empty() && !name.chars().any(char::is_control)
 }
 
-/// Whether a name is kept for guests: nobody may register it, or a guest would find its name taken.
+/// Whether a name is a guest's: the one that a guest's account gets.
 #[must_use]
 pub fn is_guest_name(name: &str) -> bool {
-    name.strip_prefix("guest")
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+    is_numbered(name, GUEST)
+}
+
+/// Whether a name is of the kind that accounts are given: nobody may register it, or a newcomer would find his taken.
+#[must_use]
+pub fn is_given_name(name: &str) -> bool {
+    is_guest_name(name) || is_numbered(name, PLAYER)
 }
 
 /// The name of a guest account: `guest` and its id.
 #[must_use]
 pub fn guest_name(id: AccountId) -> Name {
+    numbered(GUEST, id)
+}
+
+/// The name of an identity's account: `player#` and its id.
+#[must_use]
+pub fn player_name(id: AccountId) -> Name {
+    numbered(PLAYER, id)
+}
+
+const GUEST: &str = "guest";
+const PLAYER: &str = "player#";
+
+fn is_numbered(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_digit()))
+}
+
+fn numbered(prefix: &str, id: AccountId) -> Name {
     use core::fmt::Write;
     let mut name = Name::new();
-    // 5 letters and at most 20 digits fit into 32 bytes.
-    let _ = write!(name, "guest{}", id.0);
+    // 7 letters and at most 20 digits fit into 32 bytes.
+    let _ = write!(name, "{prefix}{}", id.0);
     name
 }

@@ -168,8 +168,9 @@ impl Client {
     /// What he says of himself on this connection. A payload is accepted once, so every login needs a new one.
     fn credentials(&self, conn: ConnId) -> Credentials {
         match self.script.credentials {
-            Credentials::Signed { name, age, .. } => {
-                Credentials::Signed { name, payload: Payload::new(u128::from(conn.0).to_be_bytes()), age }
+            Credentials::Signed { identity, registers, age, .. } => {
+                let payload = Payload::new(u128::from(conn.0).to_be_bytes());
+                Credentials::Signed { identity, registers, payload, age }
             }
             ref given => given.clone(),
         }

@@ -9,7 +9,7 @@ use crate::{
     limits::LeaseTerms,
     message::{Age, Place},
     refusal::Refusal,
-    text::Name,
+    text::{Identity, Name},
 };
 
 /// Something that a role did, noted when it did it.
@@ -197,6 +197,8 @@ pub struct Ledger {
     pub verified: BTreeMap<AccountId, u32>,
     /// Signed payloads ever accepted.
     pub accepted: BTreeSet<Payload>,
+    /// The account that each identity has been logged in to.
+    pub identities: BTreeMap<Identity, AccountId>,
     /// Sessions ever opened.
     pub sessions: BTreeMap<SessionKey, Session>,
     /// Tokens ever issued.
@@ -218,6 +220,8 @@ pub struct Ledger {
 pub enum Claim {
     /// With the credential of this name.
     Name(Name),
+    /// On a signature for this identity.
+    Identity(Identity),
     /// As the guest of a device.
     Guest,
     /// On this session.

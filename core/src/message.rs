@@ -12,7 +12,7 @@ use crate::{
     },
     limits::LeaseTerms,
     refusal::Refusal,
-    text::{Device, Endpoint, Name, Nickname, Password},
+    text::{Device, Endpoint, Identity, Name, Nickname, Password},
 };
 
 /// A message on a link. Its variant names the link.
@@ -93,12 +93,13 @@ pub enum Credentials {
         /// The device id: as good as a password, and treated as one.
         device: Device,
     },
-    /// The account of this name, on the word of somebody who is trusted and has signed it: a launcher, a portal. Like
-    /// [`Request::signed`], signature and age are checked where the bytes and the clock are: this is built only
-    /// of what is genuine. Whoever builds it sees to it that the name is one that only the signer gives out.
+    /// Whoever somebody trusted says he is, who has signed it: a launcher, a portal. Like [`Request::signed`],
+    /// signature and age are checked where the bytes and the clock are: this is built only of what is genuine.
     Signed {
-        /// Account name. The first such login makes the account.
-        name: Name,
+        /// Who he is. An identity has an account of its own, which no name and no other identity leads to.
+        identity: Identity,
+        /// Whether the first login makes the account.
+        registers: bool,
         /// What was signed.
         payload: Payload,
         /// Where the verifier's clock stands in its window, [`Times::signature_window`](crate::limits::Times) on
@@ -113,7 +114,7 @@ impl fmt::Debug for Credentials {
             Self::Password { name, .. } => write!(f, "Password({name:?}, ..)"),
             Self::Register { name, .. } => write!(f, "Register({name:?}, ..)"),
             Self::Guest { .. } => f.write_str("Guest(..)"),
-            Self::Signed { name, age, .. } => write!(f, "Signed({name:?}, {age:?}, ..)"),
+            Self::Signed { identity, age, .. } => write!(f, "Signed({identity:?}, {age:?}, ..)"),
         }
     }
 }

@@ -18,6 +18,28 @@ pub type Endpoint = ArrayString<64>;
 /// A nickname in a room: at most 14 code points, so at most 56 bytes.
 pub type Nickname = ArrayString<{ NICKNAME_CHARS_MAX * 4 }>;
 
+/// Who somebody is in the eyes of those who vouch for him. Two identities are the same if both parts are, byte for
+/// byte: letter case, blanks and Unicode forms count, and nothing is ever cut or joined, so no two people share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Identity {
+    /// Whose word it is, at most 32 bytes: a verifier and what it tells apart, such as `official.IOS`.
+    pub realm: ArrayString<32>,
+    /// Whom it is about, at most 64 bytes.
+    pub subject: ArrayString<64>,
+}
+
+impl Identity {
+    /// An identity, or nothing if a part is empty, too long or has control characters.
+    #[must_use]
+    pub fn new(realm: &str, subject: &str) -> Option<Self> {
+        let unfit = |part: &str| part.is_empty() || part.chars().any(char::is_control);
+        if unfit(realm) || unfit(subject) {
+            return None;
+        }
+        Some(Self { realm: bounded(realm)?, subject: bounded(subject)? })
+    }
+}
+
 /// Text of at most `N` bytes, or nothing if it is longer.
 #[must_use]
 pub fn bounded<const N: usize>(text: &str) -> Option<ArrayString<N>> {

@@ -26,7 +26,7 @@ use gatepass_core::{
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Entropy, Event, Role, Settings, Step, Timer},
     room::RoomServer,
-    text::{Password, bounded, nickname},
+    text::{Identity, Password, bounded, nickname},
 };
 
 struct Numbers(u8);
@@ -410,8 +410,9 @@ fn a_signed_login_is_taken_inside_of_its_window_and_asks_for_no_password() {
         (Age::Stale, Some(Refusal::SignatureStale)),
     ] {
         let mut it = Sut::new(LoginServer::new());
-        let (name, payload) = (bounded("ann").unwrap(), Payload::new([5; 16]));
-        let body = RequestBody::Login(Credentials::Signed { name, payload, age });
+        let (name, payload) = (bounded("player#1").unwrap(), Payload::new([5; 16]));
+        let identity = Identity::new("portal", "ann").unwrap();
+        let body = RequestBody::Login(Credentials::Signed { identity, registers: true, payload, age });
         let msg = Message::Request(Request { addr: A, signed: true, body });
         let _ = it.step(Event::Received { conn: ConnId(1), msg });
         assert_eq!((it.refused(), it.role.works_on(payload)), (refused, refused.is_none()), "{age:?}");

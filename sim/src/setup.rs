@@ -10,7 +10,7 @@ use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
     client::{Cheat, Client, Script},
-    ids::{Addr, ConnId, Generation, Payload, ServerId},
+    ids::{AccountId, Addr, ConnId, Generation, Payload, ServerId},
     limits::Capacity,
     login::LoginServer,
     message::{Age, Ask, Credentials, Message, ToCenter},
@@ -19,7 +19,7 @@ use gatepass_core::{
     rcenter::RCenter,
     role::Settings,
     room::RoomServer,
-    text::{Endpoint, Name, Password, bounded, nickname},
+    text::{Endpoint, Identity, Name, Password, bounded, nickname},
 };
 
 use crate::{
@@ -207,10 +207,15 @@ impl Setup {
         }
     }
 
-    /// The name of the account whose credential this player knows.
+    /// The account whose credential this player knows, in this store.
     #[must_use]
-    pub fn knows(&self, player: usize) -> Option<Name> {
-        self.scenario.players.get(player).filter(|it| !it.wrong_password).map(|it| name(&it.account))
+    pub fn account_of(&self, player: usize, store: &Accounts) -> Option<AccountId> {
+        let player = self.scenario.players.get(player).filter(|it| !it.wrong_password)?;
+        if player.signed {
+            store.by_identity(&identity(&player.account)?)
+        } else {
+            store.by_name(&name(&player.account))
+        }
     }
 
     /// Whether messages between these two nodes take time.
@@ -315,18 +320,19 @@ impl Setup {
 
     fn account_store(&self) -> Accounts {
         let mut store = Accounts::new();
-        let mut existing: Vec<&str> = self
-            .scenario
-            .players
-            .iter()
-            .filter(|p| !p.register && !p.no_account)
-            .map(|p| p.account.as_str())
-            .collect();
-        existing.extend(self.scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref()));
+        let players = self.scenario.players.iter().filter(|player| !player.register && !player.no_account);
+        let mut existing: Vec<(&str, bool)> =
+            players.map(|player| (player.account.as_str(), player.signed)).collect();
+        let attackers = self.scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref());
+        existing.extend(attackers.map(|account| (account, false)));
         existing.sort_unstable();
         existing.dedup();
-        for account in existing {
-            store.create(name(account), None, password(account));
+        for (account, signed) in existing {
+            // What cannot be made was refused when the scenario was validated.
+            match identity(account).filter(|_| signed) {
+                Some(identity) => store.create_for(identity, password(account)),
+                None => store.create(name(account), None, password(account)),
+            };
         }
         store
     }
@@ -354,10 +360,11 @@ impl Setup {
         let player = &self.scenario.players[n];
         let password = if player.wrong_password { password("a guess") } else { password(&player.account) };
         let name = name(&player.account);
-        let credentials = if player.signed {
+        let credentials = if let Some(identity) = identity(&player.account).filter(|_| player.signed) {
             let age = if player.clock_ahead { Age::Future } else { Age::Fresh };
             // He signs anew for every login.
-            Credentials::Signed { name, payload: Payload::default(), age }
+            let payload = Payload::default();
+            Credentials::Signed { identity, registers: player.register, payload, age }
         } else if player.register {
             Credentials::Register { name, password }
         } else {
@@ -388,6 +395,11 @@ fn endpoint(room: usize) -> Endpoint {
 
 fn name(account: &str) -> Name {
     bounded(account).unwrap_or_default()
+}
+
+/// What a launcher calls the owner of an account.
+fn identity(account: &str) -> Option<Identity> {
+    Identity::new("launcher", account)
 }
 
 fn password(account: &str) -> Password {

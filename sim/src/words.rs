@@ -46,8 +46,8 @@ pub fn message(msg: &Message) -> String {
             RequestBody::Login(Credentials::Password { name, .. }) => format!("log in as {name}"),
             RequestBody::Login(Credentials::Register { name, .. }) => format!("register {name}"),
             RequestBody::Login(Credentials::Guest { .. }) => "log in as a guest".into(),
-            RequestBody::Login(Credentials::Signed { name, payload: it, .. }) => {
-                format!("log in as {name} by {}", payload(*it))
+            RequestBody::Login(Credentials::Signed { identity, payload: it, .. }) => {
+                format!("log in as {} by {}", identity.subject, payload(*it))
             }
             RequestBody::Room { session: Some(session), .. } => {
                 format!("a room, session {}", key(session.bits()))

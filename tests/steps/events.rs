@@ -15,7 +15,7 @@ use gatepass_core::{
     },
     refusal::Refusal,
     role::{Command, Effect, Event, Outage, Timer},
-    text::{Endpoint, Name, Password, bounded, nickname},
+    text::{Endpoint, Identity, Name, Password, bounded, nickname},
 };
 
 /// Which role a life is of.
@@ -58,7 +58,9 @@ pub(crate) fn credentials(n: u64) -> Credentials {
         3 => Credentials::Password { name, password: Password::empty() },
         4 => {
             let age = [Age::Fresh, Age::Fresh, Age::Future, Age::Stale][n as usize / 7 % 4];
-            Credentials::Signed { name, payload: Payload::new(secret((n % 5) as u8)), age }
+            let identity = Identity::new("portal.games", ["ann", "Ann", "bob"][n as usize % 3]).unwrap();
+            let payload = Payload::new(secret((n % 5) as u8));
+            Credentials::Signed { identity, registers: n.is_multiple_of(2), payload, age }
         }
         _ => Credentials::Password { name, password },
     }

@@ -6,7 +6,8 @@ use super::StoreError;
 
 /// Every step from an empty database to the current one, in order. A step that has been released is never
 /// changed: the database remembers in `user_version` how many it has taken.
-const STEPS: [&str; 1] = ["
+const STEPS: [&str; 2] = [
+    "
     CREATE TABLE accounts (
         id            INTEGER PRIMARY KEY CHECK (id > 0),
         name          TEXT NOT NULL UNIQUE,
@@ -22,7 +23,16 @@ const STEPS: [&str; 1] = ["
         device_salt BLOB NOT NULL
     ) STRICT;
     INSERT INTO meta (one, generation, device_salt) VALUES (1, 0, randomblob(16));
-"];
+",
+    "
+    CREATE TABLE identities (
+        realm   TEXT NOT NULL,
+        subject TEXT NOT NULL,
+        account INTEGER NOT NULL UNIQUE REFERENCES accounts (id),
+        PRIMARY KEY (realm, subject)
+    ) STRICT, WITHOUT ROWID;
+",
+];
 
 /// Brings a database up to date. Several programs may do so at once: one works, the others find it done.
 pub(super) fn migrate(connection: &mut Connection) -> Result<(), StoreError> {

@@ -8,11 +8,11 @@ use std::{
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use gatepass_core::{
-    accounts::{guest_name, is_guest_name, well_formed},
+    accounts::{guest_name, is_given_name, player_name, well_formed},
     ids::AccountId,
     message::{AccountsAnswer, AccountsAsk, Credentials},
     refusal::Refusal,
-    text::{Device, Name, Password, bounded},
+    text::{Device, Identity, Name, Password, bounded},
 };
 use rusqlite::{
     Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction, TransactionBehavior, params,
@@ -66,6 +66,17 @@ struct Account {
     banned: bool,
 }
 
+/// Whose an account is to be.
+#[derive(Clone, Copy)]
+enum Owner<'a> {
+    /// Of whoever knows its password.
+    Name(&'a Name),
+    /// A guest's.
+    Device(&'a DeviceHash),
+    /// Of somebody others vouch for.
+    Identity(&'a Identity),
+}
+
 /// A device as the database knows it. Whoever knows a device id is its guest, so the id itself is not
 /// stored: a salted 256-bit hash is enough for ids that cannot be guessed, as those of the original clients.
 type DeviceHash = [u8; 32];
@@ -114,7 +125,9 @@ impl SqliteAccounts {
                 Credentials::Password { name, password } => self.log_in(&name, &password, false),
                 Credentials::Register { name, password } => self.log_in(&name, &password, true),
                 Credentials::Guest { device } => self.log_in_guest(&device, &guest_password),
-                Credentials::Signed { name, .. } => self.log_in_signed(&name, &guest_password),
+                Credentials::Signed { identity, registers, .. } => {
+                    self.log_in_signed(&identity, registers, &guest_password)
+                }
             },
             AccountsAsk::Profile { account } => self.profile(account),
             AccountsAsk::Played { account } => {
@@ -185,11 +198,11 @@ impl SqliteAccounts {
                 self.passwords.verify_nobody(password)?;
                 return Ok(AccountsAnswer::Refused(Refusal::WrongCredentials));
             }
-            if is_guest_name(name) {
+            if is_given_name(name) {
                 return Ok(AccountsAnswer::Refused(Refusal::NameTaken));
             }
             let hash = self.passwords.hash(password)?;
-            if let Some(id) = self.insert(Some(name), None, &hash)? {
+            if let Some(id) = self.insert(Owner::Name(name), &hash)? {
                 let newcomer = Account { id, name: *name, hash, banned: false };
                 return Ok(welcome(&newcomer, false));
             }
@@ -207,7 +220,7 @@ impl SqliteAccounts {
                 return Ok(admit(account));
             }
             let hash = self.passwords.hash(password)?;
-            if let Some(id) = self.insert(None, Some(&device), &hash)? {
+            if let Some(id) = self.insert(Owner::Device(&device), &hash)? {
                 let newcomer = Account { id, name: guest_name(id), hash, banned: false };
                 return Ok(welcome(&newcomer, true));
             }
@@ -215,50 +228,40 @@ impl SqliteAccounts {
         Ok(AccountsAnswer::Refused(Refusal::NameTaken))
     }
 
-    /// A login whose signature has been checked. The account is made by the first one, with a password that nobody
-    /// is ever told.
-    fn log_in_signed(&self, name: &Name, password: &Password) -> Result<AccountsAnswer, StoreError> {
-        if !well_formed(name) {
-            return Ok(AccountsAnswer::Refused(Refusal::Malformed));
-        }
-        // A guest's account is its device's alone.
-        if is_guest_name(name) {
-            return Ok(AccountsAnswer::Refused(Refusal::NameTaken));
-        }
+    /// A login whose signature has been checked. An account that is made for it gets a password that nobody is ever
+    /// told.
+    fn log_in_signed(
+        &self,
+        identity: &Identity,
+        registers: bool,
+        password: &Password,
+    ) -> Result<AccountsAnswer, StoreError> {
         for _ in 0..TRIES {
-            if let Some(account) = self.by_name(name)? {
+            if let Some(account) = self.by_identity(identity)? {
                 return Ok(admit(account));
             }
+            if !registers {
+                return Ok(AccountsAnswer::Refused(Refusal::WrongCredentials));
+            }
             let hash = self.passwords.hash(password)?;
-            if let Some(id) = self.insert(Some(name), None, &hash)? {
-                let newcomer = Account { id, name: *name, hash, banned: false };
+            if let Some(id) = self.insert(Owner::Identity(identity), &hash)? {
+                let newcomer = Account { id, name: player_name(id), hash, banned: false };
                 return Ok(welcome(&newcomer, false));
             }
         }
         Ok(AccountsAnswer::Refused(Refusal::NameTaken))
     }
 
-    /// Creates an account, a guest's if it has no name. Nothing if its name or its device exists.
-    fn insert(
-        &self,
-        name: Option<&Name>,
-        device: Option<&DeviceHash>,
-        hash: &str,
-    ) -> Result<Option<AccountId>, StoreError> {
+    /// Creates an account. Nothing if its name exists or its owner has one.
+    fn insert(&self, owner: Owner<'_>, hash: &str) -> Result<Option<AccountId>, StoreError> {
         let mut writer = self.writer();
         let transaction = Transaction::new(&mut writer, TransactionBehavior::Immediate)?;
         let next: i64 = transaction
             .prepare_cached("SELECT coalesce(max(id), 0) + 1 FROM accounts")?
             .query_row([], |row| row.get(0))?;
         let id = account_id(next)?;
-        let name = name.map_or_else(|| guest_name(id), |name| *name);
-        let inserted = transaction
-            .prepare_cached(
-                "INSERT INTO accounts (id, name, device, password_hash, created) VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?
-            .execute(params![next, name.as_str(), device, hash, unix_seconds()]);
-        match inserted {
-            Ok(_) => {
+        match insert_as(&transaction, id, next, owner, hash) {
+            Ok(()) => {
                 transaction.commit()?;
                 Ok(Some(id))
             }
@@ -296,6 +299,16 @@ impl SqliteAccounts {
         const BY_DEVICE: &str = "SELECT id, name, password_hash, banned FROM accounts WHERE device = ?1";
         self.read(|reader| {
             reader.prepare_cached(BY_DEVICE)?.query_row([device], |row| Ok(account(row))).optional()
+        })?
+        .transpose()
+    }
+
+    fn by_identity(&self, identity: &Identity) -> Result<Option<Account>, StoreError> {
+        const BY_IDENTITY: &str = "SELECT id, name, password_hash, banned FROM accounts
+            JOIN identities ON identities.account = accounts.id WHERE realm = ?1 AND subject = ?2";
+        self.read(|reader| {
+            let key = [identity.realm.as_str(), identity.subject.as_str()];
+            reader.prepare_cached(BY_IDENTITY)?.query_row(key, |row| Ok(account(row))).optional()
         })?
         .transpose()
     }
@@ -387,6 +400,35 @@ fn connect(path: &str, flags: OpenFlags) -> Result<Connection, StoreError> {
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     Ok(connection)
+}
+
+fn insert_as(
+    transaction: &Transaction<'_>,
+    id: AccountId,
+    row: i64,
+    owner: Owner<'_>,
+    hash: &str,
+) -> rusqlite::Result<()> {
+    const ACCOUNT: &str =
+        "INSERT INTO accounts (id, name, device, password_hash, created) VALUES (?1, ?2, ?3, ?4, ?5)";
+    const IDENTITY: &str = "INSERT INTO identities (realm, subject, account) VALUES (?1, ?2, ?3)";
+    let (name, device) = match owner {
+        Owner::Name(name) => (*name, None),
+        Owner::Device(device) => (guest_name(id), Some(device)),
+        Owner::Identity(_) => (player_name(id), None),
+    };
+    transaction.prepare_cached(ACCOUNT)?.execute(params![
+        row,
+        name.as_str(),
+        device,
+        hash,
+        unix_seconds()
+    ])?;
+    if let Owner::Identity(identity) = owner {
+        let Identity { realm, subject } = identity;
+        transaction.prepare_cached(IDENTITY)?.execute(params![realm.as_str(), subject.as_str(), row])?;
+    }
+    Ok(())
 }
 
 fn write_times(writer: &mut Connection, played: &Played) -> rusqlite::Result<()> {

@@ -16,7 +16,7 @@ use gatepass_core::{
     message::{AccountsAnswer, AccountsAsk, Age, Answer, Ask, Asker, Credentials, Question},
     refusal::Refusal,
     role::{Cx, Effect, Effects, Entropy, Event, Role, Settings},
-    text::{Password, bounded},
+    text::{Identity, Password, bounded},
 };
 use proptest::prelude::*;
 
@@ -74,8 +74,9 @@ fn guest(device: &str) -> AccountsAsk {
 }
 
 fn signed(name: &str) -> AccountsAsk {
+    let identity = Identity::new("portal", name).expect("short");
     let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-    verify(Credentials::Signed { name: bounded(name).expect("short"), payload, age })
+    verify(Credentials::Signed { identity, registers: true, payload, age })
 }
 
 fn answer(store: &SqliteAccounts, ask: AccountsAsk) -> AccountsAnswer {
@@ -185,29 +186,61 @@ fn a_guest_is_known_by_its_device_after_a_restart_and_by_its_password() {
 }
 
 #[test]
-fn a_signed_login_finds_the_account_of_its_name_or_makes_it() {
+fn an_identity_has_an_account_that_nothing_else_leads_to() {
     let scratch = Scratch::new();
     let first = answer(&scratch.open(), signed("ann"));
     let AccountsAnswer::Verified { account, name, newbie: true, guest: false } = first else {
         panic!("{first:?}");
     };
+    assert_eq!(name.as_str(), "player#1");
     let store = scratch.open();
     let known = AccountsAnswer::Verified { account, name, newbie: false, guest: false };
     assert_eq!(answer(&store, signed("ann")), known);
     // Nobody is told its password, and it is not empty.
-    assert_eq!(answer(&store, login("ann", "anything")), refused(Refusal::WrongCredentials));
-    assert_eq!(answer(&store, register("ann", "anything")), refused(Refusal::NameTaken));
-    assert!(store.set_banned("ann", true).expect("bans"));
+    assert_eq!(answer(&store, login("player#1", "anything")), refused(Refusal::WrongCredentials));
+    assert_eq!(answer(&store, register("player#1", "anything")), refused(Refusal::NameTaken));
+    assert!(store.set_banned("player#1", true).expect("bans"));
     assert_eq!(answer(&store, signed("ann")), refused(Refusal::Banned));
-    // A guest's account is its device's alone, made or not.
-    answer(&store, guest("device-1"));
-    assert_eq!(answer(&store, signed("guest2")), refused(Refusal::NameTaken));
-    assert_eq!(answer(&store, signed("guest9")), refused(Refusal::NameTaken));
-    assert_eq!(store.count().expect("counts"), 2);
+    // Others: of another spelling, in another realm, with a password, at a device.
+    let realm = |realm, subject| {
+        let identity = Identity::new(realm, subject).expect("short");
+        let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
+        verify(Credentials::Signed { identity, registers: true, payload, age })
+    };
+    let others = [
+        signed("Ann"),
+        signed("ann "),
+        signed("a\u{301}nn"),
+        signed("\u{e1}nn"),
+        realm("portal ", "ann"),
+        realm("portala", "nn"),
+    ];
+    let others = others.into_iter().chain([register("ann", "her own"), guest("ann")]);
+    for (other, ask) in others.enumerate() {
+        let id = AccountId(other as u64 + 2);
+        let got = answer(&store, ask.clone());
+        assert!(
+            matches!(got, AccountsAnswer::Verified { account, newbie: true, .. } if account == id),
+            "{ask:?}: {got:?}"
+        );
+    }
 }
 
 #[test]
-fn one_signed_name_is_one_account() {
+fn who_does_not_register_has_to_be_known() {
+    let stranger = |subject| {
+        let identity = Identity::new("portal", subject).expect("short");
+        let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
+        verify(Credentials::Signed { identity, registers: false, payload, age })
+    };
+    let store = memory();
+    assert_eq!(answer(&store, stranger("ann")), refused(Refusal::WrongCredentials));
+    answer(&store, signed("ann"));
+    assert!(matches!(answer(&store, stranger("ann")), AccountsAnswer::Verified { newbie: false, .. }));
+}
+
+#[test]
+fn one_identity_is_one_account() {
     for store in [memory(), Scratch::new().open()] {
         let answers = race(&store, |_| signed("ann"));
         let newbies = answers.iter().filter(|a| matches!(a, AccountsAnswer::Verified { newbie: true, .. }));

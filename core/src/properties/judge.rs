@@ -11,6 +11,7 @@ use crate::{
     rcenter::RCenter,
     refusal::Refusal,
     role::Effect,
+    text::Identity,
 };
 
 /// What the observer of a fact can see besides it.
@@ -187,11 +188,10 @@ impl Ledger {
     /// A request came to a LoginServer.
     pub fn requested(&mut self, conn: ConnId, request: &Request) {
         let claim = match &request.body {
-            RequestBody::Login(
-                Credentials::Password { name, .. }
-                | Credentials::Register { name, .. }
-                | Credentials::Signed { name, .. },
-            ) => Claim::Name(*name),
+            RequestBody::Login(Credentials::Password { name, .. } | Credentials::Register { name, .. }) => {
+                Claim::Name(*name)
+            }
+            RequestBody::Login(Credentials::Signed { identity, .. }) => Claim::Identity(*identity),
             RequestBody::Login(Credentials::Guest { .. }) => Claim::Guest,
             RequestBody::Room { session: Some(session), .. } => Claim::Session(*session),
             RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return,
@@ -203,8 +203,9 @@ impl Ledger {
     pub fn replied(&mut self, conn: ConnId, reply: &Reply) -> Judgement {
         let claim = self.asked.remove(&conn);
         let own = match reply {
-            Reply::LoggedIn { name, .. } => match claim {
+            Reply::LoggedIn { name, account, .. } => match claim {
                 Some(Claim::Name(claimed)) => claimed == *name,
+                Some(Claim::Identity(identity)) => self.is_of(*account, identity),
                 Some(Claim::Guest) => is_guest_name(name),
                 Some(Claim::Session(_)) | None => false,
             },
@@ -223,6 +224,12 @@ impl Ledger {
         broken.add_if(!own, Property::NoSecretLeaks);
         met.add_if(!self.asked.is_empty(), Property::NoSecretLeaks);
         Judgement { met, broken }
+    }
+
+    /// Whether this account is this identity's, and nobody else's, by all that was answered until now.
+    fn is_of(&mut self, account: AccountId, identity: Identity) -> bool {
+        let others = self.identities.iter().any(|(other, own)| *other != identity && *own == account);
+        *self.identities.entry(identity).or_insert(account) == account && !others
     }
 
     /// A connection is gone.

@@ -183,7 +183,6 @@ impl World {
         self.judge(setup, scratch, judgement, false);
     }
 
-    /// The account whose credential a player knows, once it exists.
     /// The account whose credential the owner of a connection knows; none: nobody's connection.
     fn knows_at(&self, setup: &Setup, conn: ConnId) -> Option<Option<AccountId>> {
         if !setup.is_attackers(conn) {
@@ -195,7 +194,7 @@ impl World {
 
     fn account_of(&self, setup: &Setup, player: usize) -> Option<AccountId> {
         let HostRole::Accounts(store) = &self.hosts[setup.accounts()].get().role else { return None };
-        store.by_name(&setup.knows(player)?)
+        setup.account_of(player, store)
     }
 
     pub(super) fn goals(&self, setup: &Setup, fact: &Fact, scratch: &mut Scratch) {

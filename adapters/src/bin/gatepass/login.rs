@@ -108,12 +108,8 @@ impl Args {
         let credentials = self.credentials()?;
         let name = match (&self.nickname, &credentials) {
             (Some(given), _) => nickname(given),
-            (
-                None,
-                Credentials::Password { name, .. }
-                | Credentials::Register { name, .. }
-                | Credentials::Signed { name, .. },
-            ) => nickname(name),
+            (None, Credentials::Password { name, .. } | Credentials::Register { name, .. }) => nickname(name),
+            (None, Credentials::Signed { identity, .. }) => nickname(&identity.subject),
             (None, Credentials::Guest { .. }) => nickname("guest"),
         };
         Ok(Script {
