@@ -8,6 +8,7 @@
 //! | [`frame`] | the length-prefixed frame every TCP link and every HTTP answer uses |
 //! | [`proto`] | the protobuf messages inside the frames, and their command numbers |
 //! | [`http`] | client to LoginServer: request line, signature, cookie, answer |
+//! | [`gamecloud`] | gamecloud's client to its servers, over HTTP and socket.io |
 //! | [`json`] | JSON as it was written, for the signed payloads of two systems |
 //! | [`rcenter`] | RoomServer to RCenter |
 //! | [`udp`] | client to RoomServer by datagram |
@@ -19,6 +20,7 @@
 use core::fmt;
 
 pub mod frame;
+pub mod gamecloud;
 pub mod http;
 pub mod json;
 pub mod proto;

@@ -25,10 +25,10 @@ use crate::{
     wire::json::{Json, Members},
 };
 
-/// Longest id of a player, in bytes of UTF-8.
-pub const ID_MAX: usize = 128;
+/// Longest id of a player, in bytes of UTF-8: as long as the subject of an identity.
+pub const ID_MAX: usize = 64;
 /// Longest domain, in bytes.
-pub const DOMAIN_MAX: usize = 64;
+pub const DOMAIN_MAX: usize = 32;
 /// Nonces are below this.
 pub const NONCES: u16 = 1000;
 
