@@ -142,7 +142,7 @@ impl Request {
             let comma = if place == 0 { "" } else { "," };
             let name = json::Quoted(name);
             // What the client says of itself may come as the text of an object.
-            match (value.text(), &*name.0 == OEM) {
+            match (value.text(), name.0 == OEM) {
                 (Some(""), true) => text.push_str(&format!("{comma}{name}:null")),
                 (Some(inner), true) => {
                     text.push_str(&format!("{comma}{name}:{}", json::read(inner.as_bytes(), DEPTH_MAX - 1)?));
