@@ -9,7 +9,7 @@ use gatepass_core::{
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::GateLimits, store::HashCost};
+use crate::{gamecloud::GamecloudConfig, gate::GateLimits, store::HashCost};
 
 /// The shared key if none is configured: everybody can read it here, so it is worth a warning.
 pub const DEFAULT_SHARED_KEY: &str = "gatepass-insecure-default";
@@ -157,6 +157,8 @@ pub struct Config {
     pub record_max_bytes: u64,
     /// How log lines look.
     pub log_format: LogFormat,
+    /// gamecloud's servers, which run beside the LoginServer.
+    pub gamecloud: GamecloudConfig,
 }
 
 impl Default for Config {
@@ -192,6 +194,7 @@ impl Default for Config {
             record: None,
             record_max_bytes: 1 << 30,
             log_format: LogFormat::Text,
+            gamecloud: GamecloudConfig::default(),
         }
     }
 }
@@ -207,7 +210,7 @@ impl Config {
     /// This configuration without secrets, for people to look at.
     #[must_use]
     pub fn masked(&self) -> Self {
-        Self { shared_key: "***".into(), ..self.clone() }
+        Self { shared_key: "***".into(), gamecloud: self.gamecloud.masked(), ..self.clone() }
     }
 
     /// Everything in this process, on free ports, with accounts in memory: for tests.
@@ -306,6 +309,9 @@ impl Config {
         }
         if self.shared_key.is_empty() {
             return Err("shared_key is empty: nobody could register".into());
+        }
+        if self.runs(Part::Login) {
+            self.gamecloud.check(self.http_listen, &self.shared_key, self.times.signature_window)?;
         }
         if self.http_idle.is_zero() {
             return Err("http_idle must be longer than nothing".into());

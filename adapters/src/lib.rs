@@ -7,6 +7,7 @@
 //! |---|---|
 //! | [`server`], [`config`] | a whole server, started and ended |
 //! | [`http`] | the LoginServer's front |
+//! | [`gamecloud`] | gamecloud's Index and logic server |
 //! | [`drive`], [`timers`] | the roles of one process with their timers, without sockets |
 //! | [`shell`] | the same behind a lock, with tables of connections |
 //! | [`gate`], [`peer`] | limits before parsing; reading, queueing and closing |
@@ -26,6 +27,7 @@ mod codec;
 pub mod config;
 pub mod drive;
 pub mod game;
+pub mod gamecloud;
 pub mod gate;
 pub mod http;
 pub mod key;

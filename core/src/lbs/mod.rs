@@ -196,9 +196,14 @@ impl Lbs {
         }
     }
 
-    /// Every server, and whether it is up.
-    pub fn nodes(&self) -> impl Iterator<Item = (&NodeId, bool)> {
-        self.nodes.iter().map(|(id, place)| (id, place.up))
+    /// Every server, where it is, and whether it is up.
+    pub fn nodes(&self) -> impl Iterator<Item = (&NodeId, &Endpoint, bool)> {
+        self.nodes.iter().map(|(id, place)| (id, &place.endpoint, place.up))
+    }
+
+    /// The servers at an address.
+    pub fn at(&self, endpoint: &Endpoint) -> impl Iterator<Item = &NodeId> {
+        self.nodes().filter(move |(_, own, _)| *own == endpoint).map(|(id, ..)| id)
     }
 
     /// The testers.

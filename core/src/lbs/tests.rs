@@ -161,7 +161,7 @@ proptest! {
             let belongs = lbs.kind_of(domain, &player).map(Box::<str>::from);
             for effect in step(&mut lbs, &event) {
                 if let Effect::Located { node, .. } = effect {
-                    prop_assert!(lbs.nodes().any(|(own, up)| *own == node && up));
+                    prop_assert!(lbs.nodes().any(|(own, _, up)| *own == node && up));
                     prop_assert_eq!(Some(&node.kind), belongs.as_ref());
                 }
             }

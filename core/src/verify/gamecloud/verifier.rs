@@ -234,6 +234,13 @@ impl Verifiers {
         self
     }
 
+    /// Adds others, behind those that are there.
+    #[must_use]
+    pub fn and(mut self, others: Self) -> Self {
+        self.0.extend(others.0);
+        self
+    }
+
     /// Who verifies a login into `domain`, where the client names `control`, if it names one: the verifier of that
     /// name or route, else the default of the domain. Exact, and nobody rather than another.
     #[must_use]
