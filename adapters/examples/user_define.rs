@@ -21,7 +21,7 @@ use gatepass_core::{
 
 /// Signs who a player says he is and when he asked: `{t, userId, sign}`.
 #[derive(Debug)]
-pub struct UserDefine {
+pub(crate) struct UserDefine {
     secret: Secret,
     domains: Domains,
 }
@@ -29,7 +29,7 @@ pub struct UserDefine {
 impl UserDefine {
     /// With the secret that its sets are signed with.
     #[must_use]
-    pub fn new(secret: Secret) -> Self {
+    pub(crate) fn new(secret: Secret) -> Self {
         Self { secret, domains: Domains::of(&["official", "UserDefine"], &["IOS", "Android"]) }
     }
 }
