@@ -7,7 +7,7 @@ mod net;
 use std::{net::SocketAddr, time::Duration};
 
 use gatepass_adapters::{
-    client::{Options, What, play},
+    client::{Options, System, What, play},
     config::{Config, PolicyName},
     server::{Server, StartError},
 };
@@ -80,6 +80,7 @@ async fn try_to_play(server: SocketAddr) -> (Outcome, bool) {
     let options = Options {
         server: server.to_string(),
         keep_alive: false,
+        system: System::Mope,
         dial: gatepass_adapters::client::Dial::default(),
         settings: Settings::default(),
     };

@@ -10,7 +10,7 @@ use std::{
 };
 
 use gatepass_adapters::{
-    client::{self, Dial, Options, play},
+    client::{self, Dial, Options, System, play},
     config::{Config, Part},
 };
 use gatepass_core::{
@@ -180,6 +180,7 @@ async fn no_secret_is_ever_logged() {
     let options = Options {
         server: to.to_string(),
         keep_alive: true,
+        system: System::Mope,
         dial: Dial { source: Some(AWAY), reset: false },
         settings: Settings::default(),
     };

@@ -11,7 +11,7 @@ use std::{
 use gatepass_core::{
     client::{Client, Outcome, Script},
     ids::{Addr, ConnId, RoomId},
-    message::{Message, Reply, Request, ToPlayer, ToRoom},
+    message::{Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom},
     role::{Command, Cx, Effect, Effects, Event, Role, Timer},
 };
 use tokio::{
@@ -23,8 +23,8 @@ use tokio::{
 };
 
 use super::{
-    Dial, HttpConnection, HttpError, Moment, Options, Refused, RoomConnection, Trouble, What, http, resolve,
-    speech,
+    Dial, HttpConnection, HttpError, Moment, Options, Refused, RoomConnection, System, Trouble, What,
+    gamecloud, http, resolve, speech,
 };
 use crate::drive::OsEntropy;
 
@@ -211,11 +211,18 @@ impl Driver<'_> {
         let begin = Instant::now() + self.pause;
         self.asked.insert(conn, begin);
         let (server, dial) = (self.options.server.clone(), self.options.dial);
+        let system = self.options.system.clone();
         let kept = self.options.keep_alive.then(|| Arc::clone(&self.kept));
         let inbox = self.inbox.clone();
         self.tasks.spawn(async move {
             sleep_until(begin).await;
-            let news = match exchange(&request, &server, dial, kept).await {
+            let answered = match (&system, &request.body) {
+                (System::Gamecloud { index }, RequestBody::Login(Credentials::Signed { identity, .. })) => {
+                    gamecloud::log_in(index, identity, dial).await
+                }
+                _ => exchange(&request, &server, dial, kept).await,
+            };
+            let news = match answered {
                 Ok((reply, refused)) => News::Heard(Message::Reply(reply), refused),
                 Err(trouble) => News::Lost(trouble),
             };

@@ -5,6 +5,7 @@
 
 mod dial;
 mod drive;
+mod gamecloud;
 mod http;
 mod room;
 mod speech;
@@ -35,8 +36,24 @@ pub struct Options {
     pub keep_alive: bool,
     /// How connections are made.
     pub dial: Dial,
+    /// As whose client the player logs in. What follows is the same for all.
+    pub system: System,
     /// The client's times are in here: how long it waits for answers, how often it sends a heartbeat.
     pub settings: Settings,
+}
+
+/// A system whose clients log in in a way of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum System {
+    /// The original: with a name and a password, at [`Options::server`].
+    #[default]
+    Mope,
+    /// gamecloud, with [`Credentials::Signed`](gatepass_core::message::Credentials) that name domain and id: what
+    /// they say of a payload does not matter, for it is the servers that issue one.
+    Gamecloud {
+        /// The Index, `host:port`.
+        index: String,
+    },
 }
 
 /// Something that happened to a player.

@@ -4,15 +4,15 @@ mod takeover;
 
 use std::{process::ExitCode, time::Duration};
 
-use gatepass_adapters::client::{Dial, Moment, Options, Trouble, What, play};
+use gatepass_adapters::client::{Dial, Moment, Options, System, Trouble, What, play};
 use gatepass_core::{
     client::{Outcome, Script},
-    ids::Addr,
+    ids::{Addr, Payload},
     limits::Times,
-    message::Credentials,
+    message::{Age, Credentials},
     refusal::Refusal,
     role::Settings,
-    text::{Password, bounded, nickname},
+    text::{Identity, Password, bounded, nickname},
     wire::proto::ErrorCode,
 };
 use serde_json::{Value, json};
@@ -25,6 +25,7 @@ Examples:
   gatepass login                                   a demo account on this machine's server
   gatepass login --account ann --password s3cret --register
   gatepass login --guest 4730d114e32c13359a112ce6cc17eebbd2073944
+  gatepass login --system gamecloud --account ann  as a client of gamecloud: Index, signed set, login, room
   gatepass login --stay                            until Ctrl-C, then log out
   gatepass login --takeover --times 200            is a replaced client always told?
 
@@ -37,8 +38,17 @@ pub(crate) struct Args {
     /// LoginServer to log in at.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8123", env = "GATEPASS_SERVER")]
     server: String,
+    /// As whose client: mope's with a password, or gamecloud's with a set that its servers sign.
+    #[arg(long, value_enum, default_value_t = SystemArg::Mope)]
+    system: SystemArg,
+    /// gamecloud's Index.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8125", env = "GATEPASS_INDEX")]
+    index: String,
+    /// gamecloud's domain.
+    #[arg(long, value_name = "DOMAIN", default_value = "official.IOS")]
+    domain: String,
     /// Account name; without it a demo account, registered if need be.
-    #[arg(long, value_name = "NAME", requires = "password")]
+    #[arg(long, value_name = "NAME")]
     account: Option<String>,
     /// Its password.
     #[arg(long, value_name = "PASSWORD", env = "GATEPASS_PASSWORD", hide_env_values = true)]
@@ -77,6 +87,15 @@ pub(crate) struct Args {
     /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
+}
+
+/// A system that a player can come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SystemArg {
+    /// The original: a name and a password
+    Mope,
+    /// gamecloud: a set that its servers sign
+    Gamecloud,
 }
 
 /// Runs the command.
@@ -129,9 +148,18 @@ impl Args {
             let device = bounded(device).ok_or("a device id has at most 64 bytes")?;
             return Ok(Credentials::Guest { device });
         }
+        if self.system == SystemArg::Gamecloud {
+            let id = self.account.as_deref().unwrap_or(DEMO.0);
+            let identity = Identity::new(&self.domain, id)
+                .ok_or("a domain has 1 to 32 bytes and an id 1 to 64, without control characters")?;
+            // The servers issue what is signed; nothing of this is sent.
+            let (payload, age) = (Payload::default(), Age::Fresh);
+            return Ok(Credentials::Signed { identity, registers: true, payload, age });
+        }
         let (account, password, register) = match (&self.account, &self.password) {
             (Some(account), Some(password)) => (account.as_str(), password.as_str(), self.register),
-            _ => (DEMO.0, DEMO.1, true),
+            (Some(_), None) => return Err("an account has a password: say it with --password"),
+            (None, _) => (DEMO.0, DEMO.1, true),
         };
         let name = bounded(account).ok_or("an account name has at most 32 bytes")?;
         let password = Password::new(password).ok_or("a password has at most 64 bytes")?;
@@ -148,6 +176,10 @@ impl Args {
             server: self.server.clone(),
             keep_alive: self.keep_alive,
             dial: Dial::default(),
+            system: match self.system {
+                SystemArg::Mope => System::Mope,
+                SystemArg::Gamecloud => System::Gamecloud { index: self.index.clone() },
+            },
             settings: Settings { times, ..Settings::default() },
         }
     }
