@@ -3,6 +3,7 @@
 //! A body may panic for one reason only: the bytes have broken something that must hold for all bytes.
 
 mod files;
+mod gamecloud;
 mod links;
 mod roles;
 mod wire;
@@ -11,13 +12,15 @@ mod wire;
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets. Each has a directory of its name in `corpus`, and a `[[bin]]` in `Cargo.toml`.
-pub(crate) const TARGETS: [(&str, Body); 18] = [
+pub(crate) const TARGETS: [(&str, Body); 20] = [
     ("accounts", roles::accounts),
     ("cache", roles::cache),
     ("center", wire::center),
     ("client", roles::client),
     ("datagram", wire::datagram),
     ("frame", wire::frame),
+    ("gamecloud_calls", gamecloud::calls),
+    ("gamecloud_packets", gamecloud::packets),
     ("http", wire::http),
     ("links", links::links),
     ("login", roles::login),
