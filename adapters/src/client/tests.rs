@@ -164,7 +164,7 @@ fn options(server: SocketAddr, keep_alive: bool) -> Options {
         server: server.to_string(),
         keep_alive,
         dial: Dial::default(),
-        system: super::System::Mope,
+        system: System::Mope,
         settings,
     }
 }

@@ -186,7 +186,9 @@ impl Client {
             (&Method::GET, true, link) => self.upgrade(request, link),
             (&Method::GET, false, link) => {
                 let link = link.map_or_else(|| self.open(false), Ok)?;
-                poll(&link).await
+                let answer = poll(&link).await;
+                self.gamecloud.sockets.forget_if_over(&link, &self.gamecloud.shell);
+                answer
             }
             (&Method::POST, false, Some(link)) => {
                 let body = self.body(request.body_mut(), BODY_MAX).await;
@@ -198,7 +200,7 @@ impl Client {
 
     fn open(&self, websocket: bool) -> Result<Link, Fault> {
         let opened = self.gamecloud.sockets.open(self.from.ip, self.from.side, websocket);
-        opened.map(|(_, link)| link).map_err(|rule| {
+        opened.map_err(|rule| {
             self.gamecloud.shell.metrics().limited(rule);
             Fault::Full
         })
@@ -211,11 +213,6 @@ impl Client {
             return Err(Fault::BadRequest);
         };
         for packet in packets {
-            if let Err(rule) = self.gate.request(self.from.ip) {
-                self.gamecloud.shell.metrics().limited(rule);
-                link.end();
-                return Err(Fault::Full);
-            }
             if self.gamecloud.hear(link, packet, false).await.is_err() {
                 link.end();
                 break;

@@ -38,6 +38,8 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A session of engine.io.
 pub(super) struct Socket {
+    /// What its client calls it by.
+    pub(super) id: SessionKey,
     pub(super) ip: IpAddr,
     pub(super) side: Side,
     state: Mutex<State>,
@@ -76,7 +78,7 @@ pub(super) enum Poll {
 }
 
 impl Socket {
-    pub(super) fn new(ip: IpAddr, side: Side, pass: Pass, upgraded: bool) -> Self {
+    pub(super) fn new(id: SessionKey, ip: IpAddr, side: Side, pass: Pass, upgraded: bool) -> Self {
         let state = State {
             waiting: VecDeque::new(),
             bytes: 0,
@@ -90,6 +92,7 @@ impl Socket {
             ended: None,
         };
         Self {
+            id,
             ip,
             side,
             state: Mutex::new(state),
@@ -237,8 +240,9 @@ impl Socket {
 }
 
 impl Gamecloud {
-    /// A packet came. An error if its client has broken the rules; then it is over.
+    /// A packet came. An error if its client leaves, has broken the rules or says too much at once; then it is over.
     pub(super) async fn hear(&self, socket: &Link, packet: Packet<'_>, by_websocket: bool) -> Result<(), ()> {
+        self.sockets.admit(socket.ip).map_err(|rule| self.shell.metrics().limited(rule))?;
         {
             let mut state = socket.state();
             if state.ended.is_some() {
@@ -324,6 +328,10 @@ impl Gamecloud {
         // It may have ended before anybody watched.
         if !self.is_current(session, from).await {
             socket.kick();
+        }
+        // So may the socket, and then nobody is to be told.
+        if socket.state().ended.is_some() {
+            self.shell.unwatch_session(session);
         }
     }
 }

@@ -68,11 +68,11 @@ impl Sockets {
     }
 
     /// Begins a session; its first packets are queued.
-    pub(super) fn open(&self, ip: IpAddr, side: Side, websocket: bool) -> Result<(SessionKey, Link), Shut> {
+    pub(super) fn open(&self, ip: IpAddr, side: Side, websocket: bool) -> Result<Link, Shut> {
         let pass = self.gate.enter(ip)?;
         // As good as a password for as long as it lasts, so it is drawn like one.
         let id = SessionKey::new(self.entropy.lock().unwrap_or_else(PoisonError::into_inner).bits());
-        let socket = Arc::new(Socket::new(ip, side, pass, websocket));
+        let socket = Arc::new(Socket::new(id, ip, side, pass, websocket));
         let upgrades = if websocket { "" } else { "\"websocket\"" };
         let (text, interval, patience) = (
             String::from_utf8_lossy(&id.expose()).into_owned(),
@@ -85,7 +85,12 @@ impl Sockets {
         ));
         socket.queue(CONNECTED.into());
         self.table().insert(id, Arc::clone(&socket));
-        Ok((id, socket))
+        Ok(socket)
+    }
+
+    /// Lets one packet through.
+    pub(super) fn admit(&self, ip: IpAddr) -> Result<(), Shut> {
+        self.gate.request(ip)
     }
 
     /// The session of this id, if it began at this server and for this address.
@@ -95,17 +100,23 @@ impl Sockets {
         (socket.ip == ip && socket.side == side).then_some(socket)
     }
 
-    /// Ends those that have been silent, and forgets those that have ended.
-    pub(super) fn sweep(&self, shell: &Shell) {
-        let now = Instant::now();
-        let all: Vec<_> = self.table().iter().map(|(id, socket)| (*id, Arc::clone(socket))).collect();
-        let over: Vec<_> = all.into_iter().filter(|(_, socket)| socket.is_over(now)).collect();
-        for (id, socket) in over {
-            self.table().remove(&id);
+    /// Forgets a session that has ended and has told all it had to.
+    pub(super) fn forget_if_over(&self, socket: &Link, shell: &Shell) {
+        if socket.is_over(Instant::now()) {
+            self.table().remove(&socket.id);
+            // Nothing is queued from now on.
             socket.end();
             if let Some(session) = socket.session() {
                 shell.unwatch_session(session);
             }
+        }
+    }
+
+    /// Ends those that have been silent, and forgets those that have ended.
+    pub(super) fn sweep(&self, shell: &Shell) {
+        let all: Vec<_> = self.table().values().cloned().collect();
+        for socket in all {
+            self.forget_if_over(&socket, shell);
         }
     }
 
@@ -144,6 +155,7 @@ impl Gamecloud {
             }
         }
         socket.detach();
+        self.sockets.forget_if_over(&socket, &self.shell);
     }
 
     async fn carry(&self, socket: &Link, mut stream: WebSocketStream<TokioIo<hyper::upgrade::Upgraded>>) {
