@@ -10,10 +10,11 @@ use std::{
 use futures_util::{SinkExt, StreamExt};
 use gatepass_adapters::{
     config::Config,
-    gamecloud::{GamecloudConfig, NodeConfig},
+    game::Lounge,
+    gamecloud::{GamecloudConfig, NodeConfig, TxConfig},
     server::{Running, Server},
 };
-use gatepass_core::verify::gamecloud::{set::Set, sign::Secret};
+use gatepass_core::verify::gamecloud::{set::Set, sign::Secret, verifier::Verifiers};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -24,6 +25,10 @@ use tokio_tungstenite::{
     WebSocketStream,
     tungstenite::{Message, protocol::Role},
 };
+
+#[allow(dead_code, reason = "an example has a main function")]
+#[path = "../adapters/examples/user_define.rs"]
+mod user_define;
 
 const SECRET: &str = "what the portal signs with";
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -38,7 +43,10 @@ async fn town(change: impl FnOnce(&mut Config)) -> Town {
     let mut config = Config::local();
     config.gamecloud.secret = Some(SECRET.into());
     change(&mut config);
-    let server = Server::start(config).await.expect("starts");
+    let lounge = Box::new(Lounge::new(config.voice_address.clone()));
+    let secret = Secret::new("a secret of its own").expect("not empty");
+    let verifiers = Verifiers::new().with(user_define::UserDefine::new(secret));
+    let server = Server::start_verifying(config, lounge, verifiers).await.expect("starts");
     let (Some(logic), Some(index)) = (server.addresses.gamecloud, server.addresses.index) else {
         panic!("gamecloud is served");
     };
@@ -462,5 +470,55 @@ async fn the_index_sends_nobody_to_a_dead_server_and_testers_to_theirs() {
     assert!(is_current(&town, &token(&answer)).await);
     assert_eq!(call(town.index, &login).await, json!({"code": 9006}), "once");
     assert_eq!(log_in(&town, "official.IOS", &set("ann", 1, 0)).await["code"], 0, "a tester is at home here");
+    town.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_verifier_of_one_s_own_vouches_for_its_own_players_only() {
+    let town = town(|_| {}).await;
+    let log_in_by = async |control: &str, domain: &str, auth: &str| {
+        let oem = format!(r#"{{"domain":"{domain}","authControl":"{control}","auth":{auth}}}"#);
+        call(town.logic, &format!(r#"{{"func":"1000","oemInfo":{oem}}}"#)).await
+    };
+    let (_, _, issued) = get(town.logic, "/auth/new.html?id=ann").await;
+    assert!(issued.contains(r#","userId":"ann","sign":""#), "{issued}");
+    let refused = json!({"code": 9006});
+    for (control, domain) in [
+        ("360", "official"),
+        ("Userdefine", "official"),
+        ("UserDefine", "360.IOS"),
+        ("UserDefine", "userdefine"),
+    ] {
+        assert_eq!(log_in_by(control, domain, &issued).await, refused, "{control} {domain}");
+    }
+    for wrong in
+        [issued.replace("ann", "bob"), issued.replace("\"userId\"", "\"x\":1,\"userId\""), "null".into()]
+    {
+        assert_eq!(log_in_by("UserDefine", "official", &wrong).await, refused, "{wrong}");
+    }
+    let good = log_in_by("UserDefine", "official", &issued).await;
+    assert_eq!(log_in_by("UserDefine", "official", &issued).await, refused, "once");
+    // Whoever is called ann elsewhere is somebody else.
+    let other = log_in(&town, "official", &set("ann", 1, 0)).await;
+    assert_ne!(good["data"]["id"], other["data"]["id"]);
+    assert!(is_current(&town, &token(&good)).await && is_current(&town, &token(&other)).await);
+    town.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_portal_that_does_not_answer_lets_nobody_in() {
+    let tx = TxConfig {
+        // Nobody listens there.
+        url: "http://127.0.0.1:1".into(),
+        appid: "1".into(),
+        appkey: "appkey".into(),
+        pf: "qzone".into(),
+    };
+    let town = town(|config| config.gamecloud.tx = Some(tx)).await;
+    let tx = |domain: &str| {
+        format!(r#"{{"func":"1000","oemInfo":{{"domain":"{domain}","openid":"ann","openkey":"key"}}}}"#)
+    };
+    assert_eq!(call(town.logic, &tx("tx.IOS")).await, json!({"code": 9001, "data": {"ret": 0}}));
+    assert_eq!(call(town.logic, &tx("tx.Foo")).await, json!({"code": 9006}));
     town.server.shutdown().await;
 }

@@ -160,13 +160,7 @@ async fn host(stream: TcpStream, room: Room) {
 fn options(server: SocketAddr, keep_alive: bool) -> Options {
     let times = Times { heartbeat: Duration::from_millis(5), ..Times::default() };
     let settings = Settings { times, ..Settings::default() };
-    Options {
-        server: server.to_string(),
-        keep_alive,
-        dial: Dial::default(),
-        system: System::Mope,
-        settings,
-    }
+    Options { server: server.to_string(), keep_alive, dial: Dial::default(), system: System::Mope, settings }
 }
 
 fn script(heartbeats: Option<u16>) -> Script {
