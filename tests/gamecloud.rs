@@ -14,11 +14,14 @@ use gatepass_adapters::{
     gamecloud::{GamecloudConfig, NodeConfig, TxConfig},
     server::{Running, Server},
 };
-use gatepass_core::verify::gamecloud::{set::Set, sign::Secret, verifier::Verifiers};
+use gatepass_core::{
+    lbs::choice,
+    verify::gamecloud::{set::Set, sign::Secret, verifier::Verifiers},
+};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpStream,
+    net::{TcpListener, TcpStream},
     time::timeout,
 };
 use tokio_tungstenite::{
@@ -420,35 +423,45 @@ async fn whoever_breaks_the_rules_of_the_link_is_off_it() {
     town.server.shutdown().await;
 }
 
+/// Asks where to go until one of these is sent there: the Index looks for other servers every second.
+async fn sent_to(town: &Town, ids: &mut dyn Iterator<Item = String>, port: u16) -> String {
+    for id in ids.take(200) {
+        let oem = format!(r#"{{"domain":"official.IOS","openid":"{id}"}}"#);
+        let body = format!(r#"{{"control":"config","func":"getServerInfo","oemInfo":{oem}}}"#);
+        if call(town.index, &body).await["data"]["port"] == port {
+            return id;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("nobody was sent to {port}");
+}
+
 #[tokio::test]
 async fn the_index_sends_nobody_to_a_dead_server_and_testers_to_theirs() {
     let node = |kind: &str, number, address: Option<&str>| NodeConfig {
         kind: kind.into(),
         number,
         address: address.map(str::to_owned),
-        capacity: 10,
+        capacity: 1_000,
     };
+    let other = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+    let second = other.local_addr().expect("an address");
+    let told = second.to_string();
     let town = town(|config| {
         config.gamecloud = GamecloudConfig {
-            nodes: vec![node("IOS", 1, None), node("IOS", 2, Some("127.0.0.1:1")), node("Test", 1, None)],
+            nodes: vec![node("IOS", 1, None), node("IOS", 2, Some(&told)), node("Test", 1, None)],
             admin_key: Some("let me in".into()),
             ..config.gamecloud.clone()
         };
     })
     .await;
-    // The original would send this one to the second, for ever.
-    let body =
-        r#"{"control":"config","func":"getServerInfo","oemInfo":{"domain":"official.IOS","openid":"u_get"}}"#;
-    let mut located = call(town.index, body).await;
-    // The servers of this process are up from the first moment of its upkeep.
-    for _ in 0..100 {
-        if located["code"] == 0 {
-            break;
-        }
-        tokio::time::sleep(Duration::from_millis(20)).await;
-        located = call(town.index, body).await;
-    }
-    assert_eq!(located["data"]["port"], town.logic.port(), "{located}");
+    // Those belong to the second; whoever asks before it is found stays where he was sent. When it is gone, the
+    // original would send them there for ever.
+    let of_the_second = |id: &String| choice::first(&format!("official.IOS.{id}"), 2) == Some(2);
+    let mut ids = (0..10_000).map(|n| n.to_string()).filter(of_the_second);
+    let id = sent_to(&town, &mut ids, second.port()).await;
+    drop(other);
+    sent_to(&town, &mut std::iter::repeat(id), town.logic.port()).await;
 
     let oem = |key: &str| format!(r#""oemInfo":{{"openid":"root","openkey":"{key}"}}"#);
     let admin =
@@ -461,6 +474,7 @@ async fn the_index_sends_nobody_to_a_dead_server_and_testers_to_theirs() {
         call(town.index, &admin("getRouteList", "let me in")).await,
         json!({"code": 0, "data": ["ann"]})
     );
+    assert_eq!(get(town.logic, "/authAdmin.html").await.0, 404, "not here");
     // An administrator's way: key, set, login.
     let (_, _, issued) =
         post(town.index, "/authAdmin.html", "application/json", &format!("{{{}}}", oem("let me in"))).await;

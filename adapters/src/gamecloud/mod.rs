@@ -93,7 +93,7 @@ impl Gamecloud {
         let here = here.ok_or("gamecloud.advertise is host:port, at most 64 bytes")?;
         let lbs = config.lbs(here)?;
         let own = lbs.at(&here).cloned().collect();
-        Ok(Arc::new(Self {
+        let gamecloud = Self {
             shell,
             verifiers: verifiers.and(config.verifiers(key)?),
             lbs: Mutex::new(Turning { lbs, until: Instant::now() }),
@@ -101,7 +101,9 @@ impl Gamecloud {
             sockets: Sockets::new(sockets),
             times,
             nonces: AtomicU16::new(0),
-        }))
+        };
+        gamecloud.set_own(true);
+        Ok(Arc::new(gamecloud))
     }
 
     /// Accepts clients, for ever.
@@ -117,23 +119,20 @@ impl Gamecloud {
 
     /// Ends what is idle and turns the LBS, for ever; when told to stop, ends all sockets.
     pub(crate) async fn upkeep(self: Arc<Self>, mut stop: watch::Receiver<bool>) {
-        for node in &self.own {
-            self.tell_lbs(&lbs::Event::Up(node));
-        }
         let mut tick = interval(Duration::from_secs(1));
         loop {
             tokio::select! {
                 _ = stop.changed() => break,
                 _ = tick.tick() => {
                     self.sockets.sweep(&self.shell);
+                    if self.shell.is_draining() {
+                        self.set_own(false);
+                    }
                     if self.lbs().until <= Instant::now() {
                         self.tell_lbs(&lbs::Event::Turn);
                     }
                 }
             }
-        }
-        for node in &self.own {
-            self.tell_lbs(&lbs::Event::Down(node));
         }
         self.sockets.close_all(&self.shell);
         // Nobody may think that a task has failed.
@@ -156,6 +155,13 @@ impl Gamecloud {
                     if matches!(reached, Ok(Ok(_))) { lbs::Event::Up(id) } else { lbs::Event::Down(id) };
                 self.tell_lbs(&event);
             }
+        }
+    }
+
+    /// Whether players are sent to this process.
+    fn set_own(&self, up: bool) {
+        for node in &self.own {
+            self.tell_lbs(&if up { lbs::Event::Up(node) } else { lbs::Event::Down(node) });
         }
     }
 

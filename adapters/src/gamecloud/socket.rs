@@ -260,6 +260,7 @@ impl Gamecloud {
                     socket.wake.notify_waiters();
                 } else {
                     socket.queue(format!("{}{}", Kind::Pong, packet.data));
+                    self.look_after(socket).await;
                 }
                 Ok(())
             }
@@ -271,6 +272,16 @@ impl Gamecloud {
             Kind::Message => self.hear_message(socket, packet.data).await,
             Kind::Pong | Kind::Noop => Ok(()),
             Kind::Open | Kind::Close | Kind::Upgrade => Err(()),
+        }
+    }
+
+    /// Only a cache of this process says when a session ends; of another, whoever pings hears of it at the latest.
+    async fn look_after(&self, socket: &Link) {
+        let from = Origin { side: socket.side, ip: socket.ip };
+        if let Some(session) = socket.session()
+            && self.has_ended(session, from).await
+        {
+            socket.session_ended(session);
         }
     }
 
@@ -326,12 +337,107 @@ impl Gamecloud {
         let watching = std::sync::Arc::clone(socket);
         self.shell.watch_session(session, Box::new(move || watching.session_ended(session)));
         // It may have ended before anybody watched.
-        if !self.is_current(session, from).await {
+        if self.has_ended(session, from).await {
             socket.kick();
         }
         // So may the socket, and then nobody is to be told.
         if socket.state().ended.is_some() {
             self.shell.unwatch_session(session);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::gate::{Gate, GateLimits};
+
+    const HOME: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
+
+    fn socket(upgraded: bool) -> (Arc<Gate>, Socket) {
+        let limits = GateLimits { connections: 1, connections_per_address: None, rate_per_address: None };
+        let gate = Gate::new(limits);
+        let pass = gate.enter(HOME).expect("a place");
+        (gate, Socket::new(SessionKey::new([1; 16]), HOME, Side::Logic, pass, upgraded))
+    }
+
+    fn body(socket: &Socket) -> Option<String> {
+        let polled = socket.poll(true);
+        socket.poll_over();
+        match polled {
+            Poll::Body(body) => Some(body),
+            Poll::Wait | Poll::Wrong => None,
+        }
+    }
+
+    #[test]
+    fn silence_and_idleness_have_an_end() {
+        let (_gate, it) = socket(false);
+        let start = Instant::now();
+        let asked = |asked, session| {
+            let mut state = it.state();
+            (state.asked, state.session, state.ended) = (asked, session, None);
+            state.heard = start;
+            state.waiting.clear();
+        };
+        let ends = |seconds| {
+            let over = it.is_over(start + Duration::from_secs(seconds));
+            assert!(!over, "not before its last words");
+            it.state().ended.is_some()
+        };
+        asked(None, None);
+        assert!(!ends(44));
+        assert!(ends(46) && body(&it).is_none(), "whoever is silent is told nothing");
+        asked(Some(start), None);
+        assert!(!ends(29));
+        assert!(ends(31) && body(&it).as_deref() == Some("2:41"), "whoever is idle is told");
+        asked(Some(start), Some(SessionKey::new([2; 16])));
+        it.state().heard = start + Duration::from_secs(600);
+        assert!(!ends(599));
+        assert!(ends(601));
+        assert!(it.is_over(start + Duration::from_secs(700)), "nobody came for it");
+    }
+
+    #[test]
+    fn only_the_end_of_its_own_session_is_its_end() {
+        let (_gate, it) = socket(false);
+        it.state().session = Some(SessionKey::new([2; 16]));
+        it.session_ended(SessionKey::new([3; 16]));
+        assert!(body(&it).is_none());
+        it.session_ended(SessionKey::new([2; 16]));
+        assert_eq!(body(&it).as_deref(), Some("2:41"));
+        it.queue("more".into());
+        assert!(body(&it).is_none() && it.is_over(Instant::now()));
+    }
+
+    #[test]
+    fn a_client_that_takes_nothing_is_given_up() {
+        let (_gate, it) = socket(true);
+        for _ in 0..=WAITING_MAX {
+            it.queue("4x".into());
+        }
+        let (packets, last) = it.take();
+        assert!(packets.is_empty() && last);
+        let (_gate, it) = socket(true);
+        it.queue("x".repeat(WAITING_BYTES_MAX));
+        assert_eq!(it.take().0.len(), 1);
+        it.queue("x".repeat(WAITING_BYTES_MAX + 1));
+        assert!(it.take().1);
+    }
+
+    #[test]
+    fn a_poll_waits_alone_and_ends_when_the_transport_changes() {
+        let (_gate, it) = socket(false);
+        assert!(matches!(it.poll(true), Poll::Wait));
+        assert!(matches!(it.poll(true), Poll::Wrong), "a second one");
+        it.state().excused = true;
+        assert!(matches!(it.poll(false), Poll::Body(body) if body == "1:6"));
+        assert!(it.attach() && !it.attach());
+        it.state().upgraded = true;
+        assert!(matches!(it.poll(true), Poll::Wrong));
+        it.detach();
+        assert!(it.take().1, "without its WebSocket it is over");
     }
 }
