@@ -9,7 +9,7 @@ use std::{
 
 use futures_util::{SinkExt, StreamExt};
 use gatepass_adapters::{
-    config::Config,
+    config::{Config, Part},
     game::Lounge,
     gamecloud::{GamecloudConfig, NodeConfig, TxConfig},
     server::{Running, Server},
@@ -325,6 +325,45 @@ async fn a_newer_login_over_any_link_ends_the_socket_and_its_token() {
     say(&mut third, "422[\"req\",{\"func\":\"info\"}]".into()).await;
     assert!(next(&mut third).await.is_some_and(|answer| answer.starts_with(r#"432[{"code":0,"#)));
     town.server.shutdown().await;
+}
+
+#[tokio::test]
+async fn where_the_cache_is_elsewhere_a_socket_hears_of_its_end_at_its_next_word() {
+    let links = Some(SocketAddr::from(([127, 0, 0, 1], 0)));
+    let services = Server::start(Config {
+        roles: vec![Part::Accounts, Part::Cache, Part::Center],
+        center_listen: links,
+        service_listen: links,
+        ..Config::local()
+    });
+    let services = services.await.expect("starts");
+    let place = services.addresses.service.expect("services").to_string();
+    let login = |config: &mut Config| {
+        config.roles = vec![Part::Login];
+        config.services = Some(place.clone());
+    };
+    let (one, two) = (town(login).await, town(login).await);
+    for town in [&one, &two] {
+        // The link to the services is made when somebody needs it, or a little later.
+        for nonce in 900..1_000 {
+            if log_in(town, "official", &set("somebody", nonce, 0)).await["code"] != 9_000 {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    for (nonce, word) in [(1, "2"), (3, r#"421["req",{"func":"info"}]"#)] {
+        let (mut socket, old) = enter(&one, "ann", nonce).await;
+        let new = token(&log_in(&two, "official", &set("ann", nonce + 1, 0)).await);
+        assert!(!is_current(&one, &old).await && is_current(&one, &new).await);
+        say(&mut socket, word.into()).await;
+        let told = if word == "2" { "3" } else { r#"431[{"code":1}]"# };
+        assert_eq!(next(&mut socket).await.as_deref(), Some(told));
+        assert_eq!(next(&mut socket).await.as_deref(), Some("41"), "{word}");
+    }
+    one.server.shutdown().await;
+    two.server.shutdown().await;
+    services.shutdown().await;
 }
 
 #[tokio::test]
