@@ -80,6 +80,7 @@ async fn try_to_play(server: SocketAddr) -> (Outcome, bool) {
     let options = Options {
         server: server.to_string(),
         keep_alive: false,
+        system: System::Mope,
         dial: gatepass_adapters::client::Dial::default(),
         system: System::Mope,
         settings: Settings::default(),

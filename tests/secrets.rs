@@ -12,14 +12,16 @@ use std::{
 use gatepass_adapters::{
     client::{self, Dial, Options, System, play},
     config::{Config, Part},
+    gamecloud::{GamecloudConfig, TxConfig},
     gtarcade::{GameKeys, GtarcadeConfig, signed_response},
 };
 use gatepass_core::{
     client::{Outcome, Script},
-    ids::Addr,
-    message::Credentials,
+    ids::{Addr, Payload},
+    limits::Times,
+    message::{Age, Credentials},
     role::Settings,
-    text::{Password, bounded, nickname},
+    text::{Identity, Password, bounded, nickname},
     verify::gtarcade::SignKey,
 };
 use net::{AWAY, HOME, LOGOUT, Player, http, login_head, post, room, start, try_login, try_room};
@@ -102,7 +104,19 @@ async fn no_secret_is_ever_logged() {
     let any = std::net::SocketAddr::new(HOME, 0);
     let keys = GameKeys { sign_key: SIGN_KEY.into(), other_sign_key: Some(GUESS.into()) };
     let gtarcade = GtarcadeConfig { games: [("7".into(), keys)].into(), ..GtarcadeConfig::default() };
-    let config = Config { shared_key: SHARED.into(), gtarcade, ..Config::local() };
+    let gamecloud = GamecloudConfig {
+        secret: Some("what-sets-are-signed-with".into()),
+        admin_secret: Some("what-admin-sets-are-signed-with".into()),
+        admin_key: Some("what-administrators-know".into()),
+        tx: Some(TxConfig {
+            url: "http://127.0.0.1:1".into(),
+            appid: "7".into(),
+            appkey: "what-tencent-gave-us".into(),
+            pf: "qzone".into(),
+        }),
+        ..GamecloudConfig::default()
+    };
+    let config = Config { shared_key: SHARED.into(), gtarcade, gamecloud, ..Config::local() };
     let services = start(Config {
         roles: vec![Part::Login, Part::Accounts, Part::Cache, Part::Center],
         center_listen: Some(any),
@@ -199,6 +213,7 @@ async fn no_secret_is_ever_logged() {
     let options = Options {
         server: to.to_string(),
         keep_alive: true,
+        system: System::Mope,
         dial: Dial { source: Some(AWAY), reset: false },
         system: System::Mope,
         settings: Settings::default(),
@@ -208,7 +223,7 @@ async fn no_secret_is_ever_logged() {
     let leave = async {
         let _ = is_live.await;
     };
-    let ended = play(script, &options, leave, |moment| {
+    let ended = play(script.clone(), &options, leave, |moment| {
         tracing::trace!(?moment, "as a caller might log it");
         if matches!(moment.what, client::What::Admitted { .. })
             && let Some(live) = live.take()
@@ -218,6 +233,50 @@ async fn no_secret_is_ever_logged() {
     });
     let ended = tokio::time::timeout(Duration::from_secs(30), ended).await;
     assert_eq!(ended, Ok(Outcome::LoggedOut), "{}", memory.text());
+
+    // Nor does anything of gamecloud.
+    let (logic, index) =
+        (services.addresses.gamecloud.expect("logic"), services.addresses.index.expect("an Index"));
+    let ask = async |to, target: String| {
+        let answer = http(HOME, to, &format!("GET {target} HTTP/1.1")).await;
+        String::from_utf8(answer.body).expect("text")
+    };
+    let admin = r#"{"openid":"root","openkey":"what-administrators-know"}"#.replace('"', "%22");
+    let admin = ask(index, format!("/authAdmin.html?oemInfo={admin}")).await;
+    let set = ask(logic, "/auth360.html?id=ann".into()).await;
+    let evidence =
+        |set: &str| format!("/index.html?func=1000&oemInfo={{%22auth%22:{}}}", set.replace('"', "%22"));
+    let entered = ask(logic, evidence(&set)).await;
+    let wrong = set.replace("ann", "bob");
+    for wrong in [&set, &wrong] {
+        assert_eq!(ask(logic, evidence(wrong)).await, r#"{"code":9006}"#);
+    }
+    let tx = r#"{"domain":"tx","openid":"ann","openkey":"what-tencent-gave-ann"}"#.replace('"', "%22");
+    assert_eq!(
+        ask(logic, format!("/index.html?func=1000&oemInfo={tx}")).await,
+        r#"{"code":9001,"data":{"ret":0}}"#
+    );
+    for (text, name) in [(&admin, "sign"), (&admin, "session"), (&set, "sign"), (&entered, "token")] {
+        let (_, value) = text.split_once(&format!("\"{name}\":\"")).unwrap_or_else(|| panic!("{text}"));
+        secrets.push(value[..32].to_owned());
+    }
+    let named = ["what-sets-are-signed-with", "what-admin-sets-are-signed-with", "what-administrators-know"];
+    secrets.extend(named.map(str::to_owned));
+    secrets.extend(["what-tencent-gave-us", "what-tencent-gave-ann"].map(str::to_owned));
+    let identity = Identity::new("official.IOS", "ann").expect("short");
+    let signed =
+        Credentials::Signed { identity, registers: true, payload: Payload::default(), age: Age::Fresh };
+    let script = Script { credentials: signed, heartbeats: Some(1), ..script };
+    let times = Times { heartbeat: Duration::from_millis(20), ..Times::default() };
+    let options = Options {
+        system: System::Gamecloud { index: index.to_string() },
+        settings: Settings { times, ..Settings::default() },
+        ..options
+    };
+    let ended = play(script, &options, std::future::pending(), |moment| {
+        tracing::trace!(?moment, "as a caller might log it");
+    });
+    assert_eq!(ended.await, Outcome::LoggedOut);
 
     rooms.shutdown().await;
     stranger.shutdown().await;

@@ -161,3 +161,37 @@ fn nothing_is_skipped() {
     assert!(matches!(run("{}"), Err(VectorsError::NotAList(_))));
     assert!(matches!(run("no json"), Err(VectorsError::NotAList(_))));
 }
+
+#[test]
+fn gamecloud_s_vectors_hold_and_would_not_if_a_letter_were_wrong() {
+    const GAMECLOUD: &str = include_str!("vectors/gamecloud.json");
+    let report = run(GAMECLOUD).unwrap();
+    assert_eq!(report.failed, []);
+    let counted: Vec<_> = report.kinds.iter().map(|(kind, tally)| (&kind[..], tally.passed)).collect();
+    let expected =
+        [("gamecloud_lbs", 17), ("gamecloud_session", 4), ("gamecloud_token", 12), ("gamecloud_vectors", 79)];
+    assert_eq!(counted, expected);
+
+    let file: Value = serde_json::from_str(GAMECLOUD).unwrap();
+    for (kind, told) in [
+        ("vectors", &["base", "sign"][..]),
+        ("token", &["openid", "domainId", "token"]),
+        ("session", &["session"]),
+        ("lbs", &["crc32_signed", "hash", "serverId"]),
+    ] {
+        for (place, entry) in file[kind].as_array().unwrap().iter().enumerate() {
+            for name in told {
+                let mut wrong = file.clone();
+                wrong[kind][place][name] = match &entry[name] {
+                    Value::String(text) => format!("{text}x").into(),
+                    number => (number.as_i64().unwrap() ^ 1).into(),
+                };
+                assert_eq!(run(&wrong.to_string()).unwrap().failed.len(), 1, "{kind} {place} {name}");
+            }
+        }
+    }
+    let mut odd = file;
+    odd["other"] = json!([1]);
+    odd["token"] = json!(7);
+    assert_eq!(run(&odd.to_string()).unwrap().failed.len(), 2);
+}

@@ -99,6 +99,8 @@ pub(crate) fn reply(asked: Asked, reply: &Reply) -> (Vec<u8>, Option<String>) {
         })
         .map(|body| (body, None)),
         Reply::Refused(why) => return (refused(asked, *why), None),
+        // Nobody asks for it on this link.
+        Reply::Session { .. } => return (refused(asked, Refusal::UnknownCommand), None),
     };
     // No answer of ours is too long or about account zero; a client could not read one that is.
     written.unwrap_or_else(|_| (refused(asked, Refusal::Unavailable), None))

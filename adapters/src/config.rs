@@ -9,7 +9,7 @@ use gatepass_core::{
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
 use serde::{Deserialize, Serialize};
 
-use crate::{gate::GateLimits, gtarcade::GtarcadeConfig, store::HashCost};
+use crate::{gamecloud::GamecloudConfig, gate::GateLimits, gtarcade::GtarcadeConfig, store::HashCost};
 
 /// The shared key if none is configured: everybody can read it here, so it is worth a warning.
 pub const DEFAULT_SHARED_KEY: &str = "gatepass-insecure-default";
@@ -159,6 +159,8 @@ pub struct Config {
     pub log_format: LogFormat,
     /// GTarcade's games, whose players log in with what its launcher hands them.
     pub gtarcade: GtarcadeConfig,
+    /// gamecloud's servers, which run beside the LoginServer.
+    pub gamecloud: GamecloudConfig,
 }
 
 impl Default for Config {
@@ -195,6 +197,7 @@ impl Default for Config {
             record_max_bytes: 1 << 30,
             log_format: LogFormat::Text,
             gtarcade: GtarcadeConfig::default(),
+            gamecloud: GamecloudConfig::default(),
         }
     }
 }
@@ -210,7 +213,8 @@ impl Config {
     /// This configuration without secrets, for people to look at.
     #[must_use]
     pub fn masked(&self) -> Self {
-        Self { shared_key: "***".into(), gtarcade: self.gtarcade.masked(), ..self.clone() }
+        let (gtarcade, gamecloud) = (self.gtarcade.masked(), self.gamecloud.masked());
+        Self { shared_key: "***".into(), gtarcade, gamecloud, ..self.clone() }
     }
 
     /// Everything in this process, on free ports, with accounts in memory: for tests.
@@ -312,6 +316,7 @@ impl Config {
         }
         if self.runs(Part::Login) {
             self.gtarcade.check(self.http_listen, self.times.signature_window * 2)?;
+            self.gamecloud.check(self.http_listen, &self.shared_key, self.times.signature_window)?;
         }
         if self.http_idle.is_zero() {
             return Err("http_idle must be longer than nothing".into());

@@ -198,10 +198,11 @@ fn not_allowed(allowed: &'static str) -> Response<Full<Bytes>> {
 }
 
 /// A request that waits. Dropped when its client goes away: then the LoginServer forgets it.
-struct Unanswered<'a> {
-    shell: &'a Shell,
-    conn: ConnId,
-    lost: bool,
+pub(crate) struct Unanswered<'a> {
+    pub(crate) shell: &'a Shell,
+    pub(crate) conn: ConnId,
+    /// Cleared when the answer is there.
+    pub(crate) lost: bool,
 }
 
 impl Drop for Unanswered<'_> {

@@ -9,6 +9,7 @@
 //! | [`http`] | the LoginServer's front |
 //! | [`gtarcade`] | payloads of GTarcade at the LoginServer |
 //! | [`launcher`] | the local link of GTarcade's launcher, both ends |
+//! | [`gamecloud`] | gamecloud's Index and logic server |
 //! | [`drive`], [`timers`] | the roles of one process with their timers, without sockets |
 //! | [`shell`] | the same behind a lock, with tables of connections |
 //! | [`gate`], [`peer`] | limits before parsing; reading, queueing and closing |
@@ -28,6 +29,7 @@ mod codec;
 pub mod config;
 pub mod drive;
 pub mod game;
+pub mod gamecloud;
 pub mod gate;
 pub mod gtarcade;
 pub mod http;

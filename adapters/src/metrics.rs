@@ -233,7 +233,7 @@ impl Metrics {
         };
         match reply {
             Reply::Refused(why) => refused.count(*why),
-            Reply::LoggedIn { .. } | Reply::Room { .. } => ok.increment(1),
+            Reply::LoggedIn { .. } | Reply::Room { .. } | Reply::Session { .. } => ok.increment(1),
         }
         seconds.record(took);
     }
@@ -320,7 +320,7 @@ impl Asked {
         match body {
             RequestBody::Login(_) => Self::Login,
             RequestBody::Room { .. } => Self::Room,
-            RequestBody::Bad(_) => Self::Other,
+            RequestBody::Session { .. } | RequestBody::Bad(_) => Self::Other,
         }
     }
 }

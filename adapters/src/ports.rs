@@ -10,7 +10,7 @@ use std::{
 };
 
 use gatepass_core::{
-    ids::{AccountId, CallId, ConnId},
+    ids::{AccountId, CallId, ConnId, SessionKey},
     ledger::Fact,
     message::{Ask, Asker, Reply, ToPlayer, ToServer},
     role::Outage,
@@ -31,6 +31,9 @@ use crate::{
 /// Kicks whose confirmation is timed.
 const KICKS_TIMED: usize = 4_096;
 
+/// What is done when a session ends, under the shell's lock: it must not wait, nor ask the shell for anything.
+pub(crate) type Watcher = Box<dyn FnOnce() + Send>;
+
 /// Where effects go.
 pub(crate) struct Ports {
     pub(crate) requests: HashMap<ConnId, oneshot::Sender<Reply>>,
@@ -47,6 +50,8 @@ pub(crate) struct Ports {
     bound: HashMap<ConnId, SocketAddr>,
     pub(crate) entering: HashMap<ConnId, Duration>,
     kicks: HashMap<AccountId, Duration>,
+    /// Who is told of the end of a session: as many as there are sockets.
+    pub(crate) watched: HashMap<SessionKey, Watcher>,
     pub(crate) jobs: Vec<Job>,
     /// Questions that failed at once.
     pub(crate) failed: Vec<(RoleId, CallId, Outage)>,
@@ -81,6 +86,7 @@ impl Ports {
             bound: HashMap::new(),
             entering: HashMap::new(),
             kicks: HashMap::new(),
+            watched: HashMap::new(),
             jobs: Vec::new(),
             failed: Vec::new(),
             drained: false,
@@ -257,6 +263,11 @@ impl Ports {
             Fact::KickConfirmed { account } => {
                 if let Some(since) = self.kicks.remove(account) {
                     metrics.kicked(now.saturating_sub(since));
+                }
+            }
+            Fact::SessionEnded { key } => {
+                if let Some(watcher) = self.watched.remove(key) {
+                    watcher();
                 }
             }
             Fact::Drained => self.drained = true,

@@ -14,6 +14,7 @@ use gatepass_core::{
     ids::{Generation, ServerId},
     role::{Command, Entropy, Event, Settings},
     text::Endpoint,
+    verify::gamecloud::verifier::Verifiers,
 };
 use tokio::{
     net::{TcpListener, UdpSocket},
@@ -29,6 +30,7 @@ use crate::{
     config::{Config, Cost, Part},
     drive::{Node, Origin, OsEntropy, RoleId},
     game::{Game, Lounge},
+    gamecloud::{Gamecloud, Parts, Side},
     gate::{Gate, GateLimits},
     http::{self, HttpTimes},
     key::SharedKey,
@@ -97,6 +99,10 @@ pub struct Addresses {
     pub service: Option<SocketAddr>,
     /// Operators.
     pub admin: Option<SocketAddr>,
+    /// gamecloud's logic server.
+    pub gamecloud: Option<SocketAddr>,
+    /// gamecloud's Index.
+    pub index: Option<SocketAddr>,
 }
 
 impl Addresses {
@@ -108,6 +114,8 @@ impl Addresses {
             ("center", self.center),
             ("service", self.service),
             ("admin", self.admin),
+            ("gamecloud", self.gamecloud),
+            ("index", self.index),
         ]
         .into_iter()
         .filter_map(|(name, addr)| Some((name, addr?)))
@@ -150,9 +158,22 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn start_with(config: Config, game: Box<dyn Game>) -> Result<Running, StartError> {
+        Self::start_verifying(config, game, Verifiers::new()).await
+    }
+
+    /// Starts a server with a game, and with verifiers for gamecloud's players besides the original's.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_verifying(
+        config: Config,
+        game: Box<dyn Game>,
+        verifiers: Verifiers,
+    ) -> Result<Running, StartError> {
         config.check().map_err(StartError::Config)?;
-        let listeners = Listeners::bind(&config).await?;
+        let mut listeners = Listeners::bind(&config).await?;
         let addresses = listeners.addresses;
+        let gamecloud = listeners.gamecloud.take();
         let policy = config.policy().map_err(StartError::Config)?;
         let settings = Settings { policy, times: config.times.clone(), capacity: config.capacity.clone() };
         let lock = lock_database(&config)?;
@@ -204,7 +225,10 @@ impl Server {
             services: clients.clone(),
             _lock: lock,
         };
-        running.spawn(&config, listeners, clients, &key, stopped);
+        running.spawn(&config, listeners, clients, &key, stopped.clone());
+        if let Some(listeners) = gamecloud {
+            running.spawn_gamecloud(&config, listeners, &key, verifiers, &stopped)?;
+        }
         Ok(running)
     }
 }
@@ -264,6 +288,35 @@ impl Running {
         tasks.spawn(admin::serve(listeners.admin, Gate::new(limits), admin));
     }
 
+    fn spawn_gamecloud(
+        &mut self,
+        config: &Config,
+        [(logic, addr), (index, _)]: [(TcpListener, SocketAddr); 2],
+        key: &SharedKey,
+        verifiers: Verifiers,
+        stopped: &watch::Receiver<bool>,
+    ) -> Result<(), StartError> {
+        let gates: [_; 3] = std::array::from_fn(|_| Gate::new(config.gate()));
+        self.gates.extend(gates.iter().cloned());
+        let [players, askers, sockets] = gates;
+        let parts = Parts {
+            shell: Arc::clone(&self.shell),
+            config: &config.gamecloud,
+            key,
+            verifiers,
+            times: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
+            logic: addr,
+            sockets,
+        };
+        let gamecloud = Gamecloud::new(parts).map_err(StartError::Config)?;
+        let tasks = &mut self.tasks;
+        tasks.spawn(Arc::clone(&gamecloud).serve(Side::Logic, logic, players, stopped.clone()));
+        tasks.spawn(Arc::clone(&gamecloud).serve(Side::Index, index, askers, stopped.clone()));
+        tasks.spawn(Arc::clone(&gamecloud).upkeep(stopped.clone()));
+        tasks.spawn(gamecloud.look_around());
+        Ok(())
+    }
+
     /// Waits until this server can not go on: a role has broken its own invariant.
     pub async fn failed(&mut self) {
         // No task of a server ends by itself.
@@ -315,6 +368,8 @@ struct Listeners {
     center: Option<TcpListener>,
     service: Option<TcpListener>,
     admin: TcpListener,
+    /// The logic server's and the Index's, with their addresses.
+    gamecloud: Option<[(TcpListener, SocketAddr); 2]>,
 }
 
 impl Listeners {
@@ -336,14 +391,23 @@ impl Listeners {
         let Some(admin) = admin else {
             return Err(StartError::Config("there is always an operator's port".into()));
         };
+        let gamecloud = match here(Part::Login, Some(config.http_listen))
+            .and_then(|http| config.gamecloud.listens(http))
+        {
+            Some((logic, index)) => Some([listen_at("gamecloud", logic)?, listen_at("index", index)?]),
+            None => None,
+        };
+        let beside = |place: usize| gamecloud.as_ref().and_then(|it| it.get(place)).map(|(_, addr)| *addr);
         let addresses = Addresses {
+            gamecloud: beside(0),
+            index: beside(1),
             http: http_addr,
             room: room.as_ref().and_then(|room| room.local_addr().ok()),
             center: center_addr,
             service: service_addr,
             admin: admin_addr,
         };
-        Ok(Self { addresses, http, room, udp, center, service, admin })
+        Ok(Self { addresses, http, room, udp, center, service, admin, gamecloud })
     }
 }
 
@@ -351,10 +415,14 @@ type Bound = (Option<TcpListener>, Option<SocketAddr>);
 
 fn listen(role: &'static str, addr: Option<SocketAddr>) -> Result<Bound, StartError> {
     let Some(addr) = addr else { return Ok((None, None)) };
+    listen_at(role, addr).map(|(listener, bound)| (Some(listener), Some(bound)))
+}
+
+fn listen_at(role: &'static str, addr: SocketAddr) -> Result<(TcpListener, SocketAddr), StartError> {
     let error = |error| StartError::Listen { role, addr, error };
     let listener = peer::listen(addr).map_err(error)?;
     let bound = listener.local_addr().map_err(error)?;
-    Ok((Some(listener), Some(bound)))
+    Ok((listener, bound))
 }
 
 /// TCP and UDP on the same port; a free one of both kinds if none is named.

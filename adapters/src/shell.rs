@@ -15,7 +15,7 @@ use std::{
 };
 
 use gatepass_core::{
-    ids::ConnId,
+    ids::{ConnId, SessionKey},
     message::{AccountsAsk, Answer, Message, Reply, Request},
     role::{Event, Outage},
     wire::frame::{self, Frame},
@@ -32,7 +32,7 @@ use crate::{
     game::Game,
     metrics::Metrics,
     peer::Peer,
-    ports::{Current, Ports},
+    ports::{Current, Ports, Watcher},
     service::{self, Services},
 };
 
@@ -164,6 +164,17 @@ impl Shell {
                 inner.node.feed(RoleId::Login, Event::Lost(conn), now);
             });
         }
+    }
+
+    /// Has somebody told when a session ends. Only a cache of this process says so; a session that is over already says
+    /// nothing any more, so look at it after this.
+    pub(crate) fn watch_session(&self, key: SessionKey, watcher: Watcher) {
+        self.lock().ports.watched.insert(key, watcher);
+    }
+
+    /// Nobody wants to know any more.
+    pub(crate) fn unwatch_session(&self, key: SessionKey) {
+        self.lock().ports.watched.remove(&key);
     }
 
     /// A player or a RoomServer of another process connected.

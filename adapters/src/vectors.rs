@@ -1,7 +1,7 @@
 //! Checks the wire codecs against bytes the original system made.
 //!
-//! A file of GTarcade is an object with a list for each kind. Any other is a JSON list. Each entry has a name, a kind, the input it was made from and the bytes as
-//! hexadecimal digits; the kind says what the bytes are and how to compare them. Wherever the input suffices the
+//! A file of GTarcade or gamecloud is an object with a list for each kind. Any other, mope's, is a JSON list: each
+//! entry has a name, a kind, the input it was made from and the bytes as hexadecimal digits; the kind says what the bytes are and how to compare them. Wherever the input suffices the
 //! bytes are made again and compared whole; compressed bodies are compared after inflating, because two right
 //! compressors may differ. Nothing is skipped: an entry of an unknown kind or form counts as failed.
 
@@ -21,6 +21,7 @@ use serde_json::Value;
 use self::fields::Expected;
 
 mod fields;
+mod gamecloud;
 mod gob;
 mod gtarcade;
 mod gtarcade_local;
@@ -104,7 +105,9 @@ impl std::error::Error for VectorsError {
 /// # Errors
 /// [`VectorsError`] if `json` is neither. Entries that make no sense are failures in the report.
 pub fn run(json: &str) -> Result<Report, VectorsError> {
-    if let Some(report) = serde_json::from_str(json).ok().as_ref().and_then(gtarcade::run) {
+    let file: Option<Value> = serde_json::from_str(json).ok();
+    if let Some(report) = file.as_ref().and_then(|file| gtarcade::run(file).or_else(|| gamecloud::run(file)))
+    {
         return Ok(report);
     }
     let entries: Vec<Value> = serde_json::from_str(json).map_err(VectorsError::NotAList)?;

@@ -13,6 +13,7 @@ pub mod cache;
 pub mod client;
 pub mod ids;
 pub mod launcher;
+pub mod lbs;
 pub mod ledger;
 pub mod limits;
 pub mod login;

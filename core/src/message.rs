@@ -58,6 +58,11 @@ pub enum RequestBody {
     },
     /// Any other or malformed request, with the reason it is refused for.
     Bad(Refusal),
+    /// Whose a session is, if it is current: what a call on the strength of a session begins with.
+    Session {
+        /// Its key; none if it is missing or was never issued in this form.
+        session: Option<SessionKey>,
+    },
 }
 
 /// Where a clock stands in the window of a signed payload.
@@ -148,8 +153,13 @@ pub enum Reply {
         /// The map.
         scene: u32,
     },
-    /// A refusal of either.
+    /// A refusal of any.
     Refused(Refusal),
+    /// The session is current.
+    Session {
+        /// Whose.
+        account: AccountId,
+    },
 }
 
 /// Client to RoomServer.

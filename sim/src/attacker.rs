@@ -184,7 +184,9 @@ impl<'a> Secret<'a> {
         match msg {
             Message::Request(request) => match &request.body {
                 RequestBody::Login(credentials) => Some(Self::Credentials(credentials)),
-                RequestBody::Room { session, .. } => session.map(Self::Session),
+                RequestBody::Room { session, .. } | RequestBody::Session { session } => {
+                    session.map(Self::Session)
+                }
                 RequestBody::Bad(_) => None,
             },
             Message::Reply(Reply::LoggedIn { session, .. }) => Some(Self::Session(*session)),

@@ -53,6 +53,10 @@ pub fn message(msg: &Message) -> String {
                 format!("a room, session {}", key(session.bits()))
             }
             RequestBody::Room { session: None, .. } => "a room, no session".into(),
+            RequestBody::Session { session: Some(session) } => {
+                format!("whose is session {}", key(session.bits()))
+            }
+            RequestBody::Session { session: None } => "whose is no session".into(),
             RequestBody::Bad(why) => format!("bad request: {}", why.name()),
         },
         Message::Reply(Reply::LoggedIn { account, session, .. }) => {
@@ -61,6 +65,7 @@ pub fn message(msg: &Message) -> String {
         Message::Reply(Reply::Room { endpoint, key, .. }) => {
             format!("enter {endpoint}, {}", token(Some(key)))
         }
+        Message::Reply(Reply::Session { account }) => format!("session of {account}"),
         Message::Reply(Reply::Refused(why)) => format!("refused: {} ({})", why.name(), why.code()),
         Message::ToRoom(msg) => match msg {
             ToRoom::Login { key, .. } => format!("MsgLogin, {}", token(key.as_ref())),

@@ -514,7 +514,9 @@ impl World {
             Choice::HangUp(player) => {
                 self.faults.hang_up > 0 && self.hang_up(setup, usize::from(player), scratch)
             }
-            Choice::Drain(room) => self.faults.drain_room > 0 && self.drain(setup, usize::from(room), scratch),
+            Choice::Drain(room) => {
+                self.faults.drain_room > 0 && self.drain(setup, usize::from(room), scratch)
+            }
             Choice::Pause(room) => {
                 self.faults.pause_room > 0 && self.pause(setup, usize::from(room), scratch)
             }

@@ -179,6 +179,7 @@ impl Draw {
         let body = match self.below(9) {
             0 => RequestBody::Bad(self.refusal()),
             1..=4 => RequestBody::Login(credentials(self.below(70))),
+            5 => RequestBody::Session { session: if self.one_in(6) { None } else { Some(self.session()) } },
             _ => {
                 let session = if self.one_in(6) { None } else { Some(self.session()) };
                 RequestBody::Room { session, scene: 1 }
@@ -189,8 +190,9 @@ impl Draw {
 
     fn reply(&mut self) -> Reply {
         let account = self.account();
-        match self.below(4) {
+        match self.below(5) {
             0 => Reply::Refused(self.refusal()),
+            4 => Reply::Session { account },
             1 => {
                 let password = if self.one_in(2) { Some(password(1)) } else { None };
                 let session = self.session();

@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     Dial, HttpConnection, HttpError, Moment, Options, Refused, RoomConnection, System, Trouble, What,
-    gtarcade, http, resolve, speech,
+    gamecloud, gtarcade, http, resolve, speech,
 };
 use crate::drive::OsEntropy;
 
@@ -219,6 +219,9 @@ impl Driver<'_> {
             let answered = match (&system, &request.body) {
                 (System::Gtarcade { payload }, RequestBody::Login(Credentials::Signed { .. })) => {
                     gtarcade::log_in(&server, payload, dial).await
+                }
+                (System::Gamecloud { index }, RequestBody::Login(Credentials::Signed { identity, .. })) => {
+                    gamecloud::log_in(index, identity, dial).await
                 }
                 _ => exchange(&request, &server, dial, kept).await,
             };

@@ -5,6 +5,7 @@
 
 mod dial;
 mod drive;
+mod gamecloud;
 mod gtarcade;
 mod http;
 mod room;
@@ -54,6 +55,12 @@ pub enum System {
     Gtarcade {
         /// What the launcher has handed over.
         payload: Handover,
+    },
+    /// gamecloud, with [`Credentials::Signed`](gatepass_core::message::Credentials) that name domain and id: what
+    /// they say of a payload does not matter, for it is the servers that issue one.
+    Gamecloud {
+        /// The Index, `host:port`.
+        index: String,
     },
 }
 

@@ -112,7 +112,7 @@ pub fn request(body: &RequestBody) -> Result<(Zeroizing<String>, Option<String>,
             let cookie = session.map(|key| cookie(&key)).transpose()?;
             Ok((Zeroizing::new(room_target(&room)), cookie, Asked::Room))
         }
-        RequestBody::Bad(_) => Err(Unclear::NotAsked),
+        RequestBody::Session { .. } | RequestBody::Bad(_) => Err(Unclear::NotAsked),
     }
 }
 

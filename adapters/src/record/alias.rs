@@ -181,7 +181,7 @@ impl Scrub<'_> {
         match msg {
             Message::Request(Request { addr: _, signed: _, body }) => match body {
                 RequestBody::Login(credentials) => self.credentials(credentials),
-                RequestBody::Room { session, scene: _ } => {
+                RequestBody::Room { session, scene: _ } | RequestBody::Session { session } => {
                     if let Some(key) = session {
                         self.session(key);
                     }
@@ -196,7 +196,7 @@ impl Scrub<'_> {
                     self.session(session);
                 }
                 Reply::Room { account: _, endpoint: _, key, room: _, scene: _ } => self.room(key),
-                Reply::Refused(_) => {}
+                Reply::Session { account: _ } | Reply::Refused(_) => {}
             },
             Message::ToRoom(ToRoom::Login { name: _, key } | ToRoom::Bind { account: _, key }) => {
                 self.room_if_any(key);

@@ -47,8 +47,8 @@ enum Phase {
     Verifying { name: Option<Name>, guest_password: Password },
     /// The cache opens the session.
     Opening { login: Login, session: SessionKey },
-    /// The cache looks up the cookie.
-    Finding { session: SessionKey, scene: u32 },
+    /// The cache looks up the cookie, for a room with this map or for nothing else.
+    Finding { session: SessionKey, scene: Option<u32> },
     /// RCenter picks a place.
     Placing { session: SessionKey, account: AccountId, scene: u32 },
     /// The cache issues the token.
@@ -94,12 +94,14 @@ impl LoginServer {
             _ if !signed => Some(Refusal::BadSignature),
             _ if self.draining => Some(Refusal::Draining),
             _ if self.requests.len() >= REQUESTS_MAX => Some(Refusal::Busy),
-            RequestBody::Room { session: None, .. } => Some(Refusal::NoSession),
+            RequestBody::Room { session: None, .. } | RequestBody::Session { session: None } => {
+                Some(Refusal::NoSession)
+            }
             RequestBody::Login(credentials) => self
                 .backoff
                 .refuses(addr, account_name(credentials))
                 .or_else(|| signature.and_then(|(_, age)| out_of_window(&cx.settings.policy, age))),
-            RequestBody::Room { .. } => None,
+            RequestBody::Room { .. } | RequestBody::Session { .. } => None,
         };
         if let Some(why) = refusal {
             refuse(conn, signature, why, out);
@@ -113,9 +115,14 @@ impl LoginServer {
                 (Phase::Verifying { name, guest_password }, Ask::Accounts(ask))
             }
             RequestBody::Room { session: Some(session), scene } => {
-                (Phase::Finding { session, scene }, Ask::Cache(CacheAsk::FindSession { key: session }))
+                (Phase::Finding { session, scene: Some(scene) }, find(session))
             }
-            RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return Step::Advanced,
+            RequestBody::Session { session: Some(session) } => {
+                (Phase::Finding { session, scene: None }, find(session))
+            }
+            RequestBody::Room { session: None, .. }
+            | RequestBody::Session { session: None }
+            | RequestBody::Bad(_) => return Step::Advanced,
         };
         if cx.settings.policy.waits_bounded {
             out.arm(Timer::Request(conn), cx.settings.times.request);
@@ -177,10 +184,13 @@ impl LoginServer {
                 _ => Next::Ignore,
             },
             (Phase::Finding { session, scene }, Ok(Answer::Cache(answer))) => match answer {
-                CacheAnswer::Session { account } => Next::Ask(
-                    Phase::Placing { session, account, scene },
-                    Ask::Center(CenterAsk::Place { account, scene }),
-                ),
+                CacheAnswer::Session { account } => match scene {
+                    Some(scene) => Next::Ask(
+                        Phase::Placing { session, account, scene },
+                        Ask::Center(CenterAsk::Place { account, scene }),
+                    ),
+                    None => Next::Reply(Reply::Session { account }),
+                },
                 CacheAnswer::Refused(why) => Next::Refuse(why),
                 _ => Next::Ignore,
             },
@@ -285,6 +295,10 @@ fn refuse(conn: ConnId, signature: Option<Signature>, why: Refusal, out: &mut Ef
     }
     out.note(Fact::RequestRefused { why });
     out.send(conn, Message::Reply(Reply::Refused(why)));
+}
+
+const fn find(key: SessionKey) -> Ask {
+    Ask::Cache(CacheAsk::FindSession { key })
 }
 
 const fn signature(body: &RequestBody) -> Option<Signature> {

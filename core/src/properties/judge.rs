@@ -193,8 +193,11 @@ impl Ledger {
             }
             RequestBody::Login(Credentials::Signed { identity, .. }) => Claim::Identity(*identity),
             RequestBody::Login(Credentials::Guest { .. }) => Claim::Guest,
-            RequestBody::Room { session: Some(session), .. } => Claim::Session(*session),
-            RequestBody::Room { session: None, .. } | RequestBody::Bad(_) => return,
+            RequestBody::Room { session: Some(session), .. }
+            | RequestBody::Session { session: Some(session) } => Claim::Session(*session),
+            RequestBody::Room { session: None, .. }
+            | RequestBody::Session { session: None }
+            | RequestBody::Bad(_) => return,
         };
         self.asked.insert(conn, claim);
     }
@@ -214,6 +217,12 @@ impl Ledger {
                     let is_own = |own: &AccountId| own == account;
                     self.sessions.get(&session).is_some_and(|session| is_own(&session.account))
                         && self.tokens.get(key).is_none_or(|token| is_own(&token.account))
+                }
+                _ => false,
+            },
+            Reply::Session { account } => match claim {
+                Some(Claim::Session(session)) => {
+                    self.sessions.get(&session).is_some_and(|session| session.account == *account)
                 }
                 _ => false,
             },

@@ -4,4 +4,5 @@
 //! was signed for, how old the signature is, and what is to be remembered so that it counts once. What follows from
 //! them is decided by [`login`](crate::login) and [`cache`](crate::cache).
 
+pub mod gamecloud;
 pub mod gtarcade;

@@ -8,6 +8,7 @@
 //! | [`frame`] | the length-prefixed frame every TCP link and every HTTP answer uses |
 //! | [`proto`] | the protobuf messages inside the frames, and their command numbers |
 //! | [`http`] | client to LoginServer: request line, signature, cookie, answer |
+//! | [`gamecloud`] | gamecloud's client to its servers, over HTTP and socket.io |
 //! | [`json`] | JSON as it was written, for the signed payloads of two systems |
 //! | [`local`] | the launcher of GTarcade to a game on the same machine |
 //! | [`php`] | what PHP makes of decoded JSON: order of names, texts of values |
@@ -21,6 +22,7 @@
 use core::fmt;
 
 pub mod frame;
+pub mod gamecloud;
 pub mod http;
 pub mod json;
 pub mod local;

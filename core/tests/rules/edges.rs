@@ -406,6 +406,27 @@ fn a_room_is_for_who_has_a_session_and_the_cache_has_the_last_word() {
 }
 
 #[test]
+fn whose_a_session_is_the_cache_says_and_nobody_else_is_asked() {
+    let asks = |session| Request { addr: A, signed: true, body: RequestBody::Session { session } };
+    let mut it = Sut::new(LoginServer::new());
+    let _ = it.step(Event::Received { conn: ConnId(1), msg: Message::Request(asks(None)) });
+    assert_eq!((it.refused(), it.role.pending()), (Some(Refusal::NoSession), 0));
+    let session = Some(SessionKey::new([1; 16]));
+    for (told, account) in
+        [(CacheAnswer::Session { account: ANN }, Some(ANN)), (CacheAnswer::Refused(Refusal::NoSession), None)]
+    {
+        let _ = it.step(Event::Received { conn: ConnId(2), msg: Message::Request(asks(session)) });
+        let _ = it.answer(Answer::Cache(told));
+        let replied = it.did.iter().find_map(|effect| match effect {
+            Effect::Send { msg: Message::Reply(Reply::Session { account }), .. } => Some(*account),
+            _ => None,
+        });
+        assert_eq!((replied, it.refused().is_some()), (account, account.is_none()));
+        assert!(it.role.pending() == 0 && it.asked.is_empty());
+    }
+}
+
+#[test]
 fn timers_of_a_connection_name_it() {
     let conn = ConnId(7);
     for timer in [Timer::Request(conn), Timer::Unverified(conn), Timer::Retry(conn), Timer::Idle(conn)] {

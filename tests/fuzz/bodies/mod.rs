@@ -3,6 +3,7 @@
 //! A body may panic for one reason only: the bytes have broken something that must hold for all bytes.
 
 mod files;
+mod gamecloud;
 mod gtarcade;
 mod links;
 mod roles;
@@ -12,13 +13,15 @@ mod wire;
 pub(crate) type Body = fn(&[u8]);
 
 /// The targets. Each has a directory of its name in `corpus`, and a `[[bin]]` in `Cargo.toml`.
-pub(crate) const TARGETS: [(&str, Body); 22] = [
+pub(crate) const TARGETS: [(&str, Body); 24] = [
     ("accounts", roles::accounts),
     ("cache", roles::cache),
     ("center", wire::center),
     ("client", roles::client),
     ("datagram", wire::datagram),
     ("frame", wire::frame),
+    ("gamecloud_calls", gamecloud::calls),
+    ("gamecloud_packets", gamecloud::packets),
     ("gtarcade", gtarcade::payload),
     ("http", wire::http),
     ("json", gtarcade::json),

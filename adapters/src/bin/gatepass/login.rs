@@ -27,6 +27,7 @@ Examples:
   gatepass login --account ann --password s3cret --register
   gatepass login --guest 4730d114e32c13359a112ce6cc17eebbd2073944
   gatepass login --system gtarcade --account ann   launcher and game of GTarcade, with the test key
+  gatepass login --system gamecloud --account ann  as a client of gamecloud: Index, signed set, login, room
   gatepass login --stay                            until Ctrl-C, then log out
   gatepass login --takeover --times 200            is a replaced client always told?
 
@@ -39,9 +40,16 @@ pub(crate) struct Args {
     /// LoginServer to log in at.
     #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8123", env = "GATEPASS_SERVER")]
     server: String,
-    /// As whose client: mope's with a password, or GTarcade's with a payload that its launcher hands over.
+    /// As whose client: mope's with a password, GTarcade's with a payload that its launcher hands over, or
+    /// gamecloud's with a set that its servers sign.
     #[arg(long, value_enum, default_value_t = SystemArg::Mope)]
     system: SystemArg,
+    /// gamecloud's Index.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8125", env = "GATEPASS_INDEX")]
+    index: String,
+    /// gamecloud's domain.
+    #[arg(long, value_name = "DOMAIN", default_value = "official.IOS")]
+    domain: String,
     /// Account name; without it a demo account, registered if need be.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -91,6 +99,8 @@ enum SystemArg {
     Mope,
     /// GTarcade: a payload that its launcher hands over
     Gtarcade,
+    /// gamecloud: a set that its servers sign
+    Gamecloud,
 }
 
 /// Runs the command.
@@ -111,8 +121,8 @@ pub(crate) fn run(args: Args) -> ExitCode {
     };
     let good = match args.system {
         SystemArg::Gtarcade => runtime.block_on(gtarcade::run(&args, script, args.platform_account())),
-        SystemArg::Mope if args.takeover => runtime.block_on(takeover::run(&args, &script)),
-        SystemArg::Mope => runtime.block_on(once(&args, script)),
+        _ if args.takeover => runtime.block_on(takeover::run(&args, &script)),
+        SystemArg::Mope | SystemArg::Gamecloud => runtime.block_on(once(&args, script)),
     };
     if good { ExitCode::SUCCESS } else { ExitCode::from(crate::FAILED) }
 }
@@ -153,6 +163,14 @@ impl Args {
             let (payload, age) = (Payload::default(), Age::Fresh);
             return Ok(Credentials::Signed { identity, registers: true, payload, age });
         }
+        if self.system == SystemArg::Gamecloud {
+            let id = self.account.as_deref().unwrap_or(DEMO.0);
+            let identity = Identity::new(&self.domain, id)
+                .ok_or("a domain has 1 to 32 bytes and an id 1 to 64, without control characters")?;
+            // The servers issue what is signed; nothing of this is sent.
+            let (payload, age) = (Payload::default(), Age::Fresh);
+            return Ok(Credentials::Signed { identity, registers: true, payload, age });
+        }
         let (account, password, register) = match (&self.account, &self.password) {
             (Some(account), Some(password)) => (account.as_str(), password.as_str(), self.register),
             (Some(_), None) => return Err("an account has a password: say it with --password"),
@@ -177,7 +195,11 @@ impl Args {
             server: self.server.clone(),
             keep_alive: self.keep_alive,
             dial: Dial::default(),
-            system: System::Mope,
+            system: match self.system {
+                // Its payload comes later, from the launcher.
+                SystemArg::Mope | SystemArg::Gtarcade => System::Mope,
+                SystemArg::Gamecloud => System::Gamecloud { index: self.index.clone() },
+            },
             settings: Settings { times, ..Settings::default() },
         }
     }

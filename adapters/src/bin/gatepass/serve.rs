@@ -50,6 +50,12 @@ pub(crate) struct Args {
     /// Where operators find /livez, /readyz and /metrics
     #[arg(long, env = "GATEPASS_ADMIN_LISTEN", value_name = "ADDR")]
     admin_listen: Option<SocketAddr>,
+    /// Where gamecloud's players log in [default: the port after --http-listen's, on loopback]
+    #[arg(long, env = "GATEPASS_GAMECLOUD_LISTEN", value_name = "ADDR")]
+    gamecloud_listen: Option<SocketAddr>,
+    /// Where gamecloud's Index is [default: two ports after --http-listen's, on loopback]
+    #[arg(long, env = "GATEPASS_INDEX_LISTEN", value_name = "ADDR")]
+    index_listen: Option<SocketAddr>,
     /// File of accounts, or :memory:
     #[arg(long, env = "GATEPASS_DATABASE", value_name = "FILE")]
     database: Option<String>,
@@ -287,6 +293,8 @@ fn apply(args: Args, config: &mut Config) {
         config.service_listen = None;
     }
     put(&mut config.admin_listen, args.admin_listen);
+    put(&mut config.gamecloud.listen, args.gamecloud_listen.map(Some));
+    put(&mut config.gamecloud.index_listen, args.index_listen.map(Some));
     put(&mut config.database, args.database);
     put(&mut config.services, args.services.map(Some));
     put(&mut config.cache, args.cache.map(Some));

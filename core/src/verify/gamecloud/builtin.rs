@@ -1,0 +1,221 @@
+//! The verifiers that come with the original: official and 360 in two phases, admin in two, tx in one.
+
+use alloc::string::{String, ToString};
+
+use subtle::ConstantTimeEq;
+
+use super::{
+    set::{Set, SetFault, Window},
+    sign::{self, Secret},
+    tx::{self, Portal},
+    verifier::{Domains, Evidence, Issue, Question, Unproven, Verdict, Verified, Verifier},
+};
+use crate::{ids::Payload, message::Age, wire::json::Json};
+
+/// Kinds of servers in the original. `Test` is where the LBS sends those who are to test.
+pub const KINDS: [&str; 3] = ["IOS", "Android", "Test"];
+
+/// Official and 360: a signed set for anybody who asks, as the original has it. It proves no more than that its bearer
+/// asked within the window; the pages are there for clients of the original, and a portal that knows its players
+/// issues the sets instead.
+#[derive(Debug)]
+pub struct TwoPhase {
+    secret: Secret,
+    window: Window,
+    domains: Domains,
+    /// Whether a set has to name its domain. Clients of the original do not ask for that.
+    bound: bool,
+}
+
+impl TwoPhase {
+    /// With the secret that sets are signed with.
+    #[must_use]
+    pub fn new(secret: Secret, window: Window, bound: bool) -> Self {
+        Self { secret, window, domains: Domains::of(&["official", "360"], &KINDS), bound }
+    }
+}
+
+impl Verifier for TwoPhase {
+    fn name(&self) -> &'static str {
+        "360"
+    }
+
+    fn owns(&self, domain: &str) -> bool {
+        self.domains.has(domain)
+    }
+
+    fn is_default(&self) -> bool {
+        true
+    }
+
+    fn routes(&self) -> &[&str] {
+        &["/auth360.html"]
+    }
+
+    fn issue(&self, request: &Issue<'_>) -> Result<String, Unproven> {
+        let id = request.parameters.get("id").and_then(Json::text).ok_or(Unproven::NoEvidence)?;
+        let domain = domain_of(request);
+        if domain.as_deref().is_some_and(|domain| !self.owns(domain)) {
+            return Err(Unproven::NoVerifier);
+        }
+        let set = Set { t: request.now, nonce: request.nonce, id: id.into(), domain, session: None };
+        Ok(set.issue(&self.secret)?)
+    }
+
+    fn check(&self, evidence: &Evidence<'_>) -> Verdict {
+        let Some(auth) = evidence.auth() else { return Verdict::Refused(Unproven::NoEvidence) };
+        match Set::check(auth, evidence.domain, false, &self.secret) {
+            Ok((set, _)) if self.bound && set.domain.is_none() => {
+                Verdict::Refused(Unproven::Set(SetFault::NoDomain))
+            }
+            Ok((set, signature)) => Verdict::Verified(Verified {
+                age: self.window.age(set.t, evidence.now),
+                subject: set.id,
+                payload: signature.payload(),
+                nickname: None,
+            }),
+            Err(fault) => Verdict::Refused(Unproven::Set(fault)),
+        }
+    }
+}
+
+/// Administrators: who knows the key gets a session, and a signed set with it.
+#[derive(Debug)]
+pub struct Admin {
+    secret: Secret,
+    key: Secret,
+    window: Window,
+}
+
+impl Admin {
+    /// With the secret that sets are signed with, and the key that administrators know. Any other key is refused; the
+    /// original takes each while it is being debugged.
+    #[must_use]
+    pub const fn new(secret: Secret, key: Secret, window: Window) -> Self {
+        Self { secret, key, window }
+    }
+
+    fn session(&self, id: &str) -> String {
+        sign::admin_session(Some(id), Some(self.key.expose()), self.secret.expose()).text()
+    }
+}
+
+impl Verifier for Admin {
+    fn name(&self) -> &'static str {
+        "admin"
+    }
+
+    fn owns(&self, domain: &str) -> bool {
+        domain == "admin"
+    }
+
+    fn is_default(&self) -> bool {
+        true
+    }
+
+    fn routes(&self) -> &[&str] {
+        &["/authAdmin.html"]
+    }
+
+    fn issue(&self, request: &Issue<'_>) -> Result<String, Unproven> {
+        // The original's own client sends them beside `oemInfo`, where the original does not look.
+        let text = |name| {
+            let said = request.oem.get(name).or_else(|| request.parameters.get(name));
+            said.and_then(Json::text).filter(|text| !text.is_empty())
+        };
+        let id = text("openid").ok_or(Unproven::NoEvidence)?;
+        let session = self.session(id);
+        let shown = match (text("openkey"), text("session")) {
+            (Some(key), _) => key.as_bytes().ct_eq(self.key.expose().as_bytes()),
+            (None, Some(given)) => given.as_bytes().ct_eq(session.as_bytes()),
+            (None, None) => return Err(Unproven::NoEvidence),
+        };
+        if !bool::from(shown) {
+            return Err(Unproven::WrongKey);
+        }
+        let domain = Some("admin".to_string());
+        let set = Set { t: request.now, nonce: request.nonce, id: id.into(), domain, session: Some(session) };
+        Ok(set.issue(&self.secret)?)
+    }
+
+    fn check(&self, evidence: &Evidence<'_>) -> Verdict {
+        let Some(auth) = evidence.auth() else { return Verdict::Refused(Unproven::NoEvidence) };
+        match Set::check(auth, evidence.domain, true, &self.secret) {
+            Ok((set, _)) if set.domain.is_none() => Verdict::Refused(Unproven::Set(SetFault::NoDomain)),
+            Ok((set, signature)) => Verdict::Verified(Verified {
+                age: self.window.age(set.t, evidence.now),
+                subject: set.id,
+                payload: signature.payload(),
+                nickname: None,
+            }),
+            Err(fault) => Verdict::Refused(Unproven::Set(fault)),
+        }
+    }
+}
+
+/// tx: the player brings a key, and Tencent's service is asked whether it is his.
+#[derive(Debug)]
+pub struct OnePhase {
+    portal: Portal,
+    domains: Domains,
+}
+
+impl OnePhase {
+    /// With the service to be asked.
+    #[must_use]
+    pub fn new(portal: Portal) -> Self {
+        Self { portal, domains: Domains::of(&["tx"], &KINDS) }
+    }
+}
+
+impl Verifier for OnePhase {
+    fn name(&self) -> &'static str {
+        "tx"
+    }
+
+    fn owns(&self, domain: &str) -> bool {
+        self.domains.has(domain)
+    }
+
+    fn is_default(&self) -> bool {
+        true
+    }
+
+    fn check(&self, evidence: &Evidence<'_>) -> Verdict {
+        match question(&self.portal, evidence) {
+            Some((question, _)) => Verdict::Ask(question),
+            None => Verdict::Refused(Unproven::NoEvidence),
+        }
+    }
+
+    fn answered(&self, evidence: &Evidence<'_>, answer: Option<&[u8]>) -> Verdict {
+        let Some((_, payload)) = question(&self.portal, evidence) else {
+            return Verdict::Refused(Unproven::NoEvidence);
+        };
+        let Some(answer) = answer else { return Verdict::Refused(Unproven::NoAnswer) };
+        match tx::read(answer) {
+            // The answer is to the question of this moment, so it is as fresh as can be. A key of tx is good for many
+            // logins: what counts once is the question about it.
+            Ok(player) => Verdict::Verified(Verified {
+                subject: evidence.text("openid").unwrap_or_default().into(),
+                age: Age::Fresh,
+                payload,
+                nickname: player.nickname,
+            }),
+            Err(why) => Verdict::Refused(why),
+        }
+    }
+}
+
+fn question(portal: &Portal, evidence: &Evidence<'_>) -> Option<(Question, Payload)> {
+    let (openid, openkey) = (evidence.text("openid")?, evidence.text("openkey")?);
+    portal.question((openid, openkey), evidence.text("pf"), evidence.peer, (evidence.now, evidence.nonce))
+}
+
+/// The domain that a set is asked for; the original's client names none.
+fn domain_of(request: &Issue<'_>) -> Option<String> {
+    request.oem.get("domain").and_then(Json::text).filter(|domain| !domain.is_empty()).map(String::from)
+}
+
+#[cfg(test)]
+mod tests;

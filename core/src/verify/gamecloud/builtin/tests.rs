@@ -1,0 +1,143 @@
+use alloc::{format, string::String};
+
+use super::*;
+use crate::{
+    ids::Addr,
+    verify::gamecloud::verifier::Verifiers,
+    wire::json::{self, Members},
+};
+
+const NOW: u64 = 1_795_165_980;
+
+fn secret(text: &str) -> Secret {
+    Secret::new(text).expect("a secret")
+}
+
+fn verifiers() -> Verifiers {
+    let portal = Portal {
+        url: "http://127.0.0.1:1".into(),
+        appid: "1".into(),
+        appkey: secret("app"),
+        pf: "qzone".into(),
+    };
+    Verifiers::new()
+        .with(TwoPhase::new(secret("players"), Window::default(), false))
+        .with(Admin::new(secret("admins"), secret("key"), Window::default()))
+        .with(OnePhase::new(portal))
+}
+
+fn issue(path: &str, parameters: &str) -> Result<String, Unproven> {
+    let value = json::read(parameters.as_bytes(), 8).expect("JSON");
+    let parameters = value.object().expect("an object");
+    let none = Members::default();
+    let oem = parameters.get("oemInfo").and_then(Json::object).unwrap_or(&none);
+    let issue = Issue { parameters, oem, peer: Addr(1), now: NOW, nonce: 7 };
+    verifiers().at(path).map_or(Err(Unproven::NoVerifier), |verifier| verifier.issue(&issue))
+}
+
+fn login(domain: &str, oem: &str, now: u64) -> Verdict {
+    let value = json::read(oem.as_bytes(), 8).expect("JSON");
+    let oem = value.object().expect("an object");
+    let evidence = Evidence { domain, oem, peer: Addr(1), now, nonce: 7 };
+    match verifiers().find(domain, evidence.text("authControl")) {
+        Some(verifier) => verifier.check(&evidence),
+        None => Verdict::Refused(Unproven::NoVerifier),
+    }
+}
+
+fn check(domain: &str, oem: &str, expected: Result<&str, Unproven>) {
+    let verdict = match login(domain, oem, NOW) {
+        Verdict::Verified(verified) => Ok(verified.subject),
+        Verdict::Refused(why) => Err(why),
+        Verdict::Ask(_) => Ok("asked".into()),
+    };
+    assert_eq!(verdict.as_deref().map_err(|why| *why), expected, "{domain} {oem}");
+}
+
+#[test]
+fn two_phases_lead_in() {
+    let set = issue("/auth360.html", r#"{"id":"ann"}"#).expect("issued");
+    let oem = format!(r#"{{"auth":{set}}}"#);
+    check("official.IOS", &oem, Ok("ann"));
+    check("360", &oem, Ok("ann"));
+    check("official.ios", &oem, Err(Unproven::NoVerifier));
+    check("admin", &oem, Err(Unproven::Set(SetFault::Members)));
+    let bound = issue("/auth360.html", r#"{"id":"ann","oemInfo":{"domain":"360.IOS"}}"#).expect("issued");
+    let oem = format!(r#"{{"auth":{bound}}}"#);
+    check("360.IOS", &oem, Ok("ann"));
+    check("official.IOS", &oem, Err(Unproven::Set(SetFault::OtherDomain)));
+    assert_eq!(issue("/auth360.html", r#"{"id":"a","oemInfo":{"domain":"tx"}}"#), Err(Unproven::NoVerifier));
+    for nobody in ["{}", r#"{"id":["a"]}"#, r#"{"id":7}"#] {
+        assert_eq!(issue("/auth360.html", nobody), Err(Unproven::NoEvidence), "{nobody}");
+    }
+    let empty = Unproven::Set(SetFault::Form { member: "plat_user_id" });
+    assert_eq!(issue("/auth360.html", r#"{"id":""}"#), Err(empty));
+}
+
+#[test]
+fn no_evidence_is_refused_in_every_spelling() {
+    for auth in ["", r#""auth":null"#, r#""auth":"""#, r#""auth":0"#, r#""auth":-0.0"#, r#""auth":false"#] {
+        for domain in ["official", "official.IOS", "360.Android", "admin"] {
+            check(domain, &format!("{{{auth}}}"), Err(Unproven::NoEvidence));
+        }
+    }
+    check("official", r#"{"openid":"ann","openkey":"k"}"#, Err(Unproven::NoEvidence));
+    check("official", r#"{"openid":"ann","authControl":"360"}"#, Err(Unproven::NoEvidence));
+    check("official", r#"{"openid":"ann","authControl":"Custom"}"#, Err(Unproven::NoVerifier));
+    check("tx", r#"{"openid":"ann"}"#, Err(Unproven::NoEvidence));
+    for domain in ["txx", "tx.Foo", "TX.IOS", "mf"] {
+        check(domain, r#"{"openid":"ann","openkey":"k"}"#, Err(Unproven::NoVerifier));
+    }
+}
+
+#[test]
+fn administrators_show_their_key_or_the_session_they_got_for_it() {
+    let set = issue("/authAdmin.html", r#"{"oemInfo":{"openid":"root","openkey":"key"}}"#).expect("issued");
+    check("admin", &format!(r#"{{"auth":{set}}}"#), Ok("root"));
+    check("official", &format!(r#"{{"auth":{set}}}"#), Err(Unproven::Set(SetFault::Members)));
+    let session = json::read(set.as_bytes(), 4).expect("JSON");
+    let session =
+        session.object().and_then(|set| set.get("session")).and_then(Json::text).expect("a session");
+    let again = |id: &str| {
+        issue("/authAdmin.html", &format!(r#"{{"oemInfo":{{"openid":"{id}","session":"{session}"}}}}"#))
+    };
+    assert!(again("root").is_ok());
+    assert_eq!(again("other"), Err(Unproven::WrongKey));
+    assert!(issue("/authAdmin.html", r#"{"openid":"root","openkey":"key"}"#).is_ok());
+    for (wrong, why) in [
+        (r#"{"openid":"root","openkey":"KEY"}"#, Unproven::WrongKey),
+        (r#"{"openid":"root"}"#, Unproven::NoEvidence),
+        (r#"{"openkey":"key"}"#, Unproven::NoEvidence),
+    ] {
+        assert_eq!(issue("/authAdmin.html", wrong), Err(why), "{wrong}");
+    }
+}
+
+#[test]
+fn age_is_told_and_not_judged() {
+    let set = issue("/360", r#"{"id":"ann"}"#).expect("issued");
+    let age = |now| match login("official", &format!(r#"{{"auth":{set}}}"#), now) {
+        Verdict::Verified(verified) => verified.age,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(age(NOW + 300), Age::Fresh);
+    assert_eq!(age(NOW + 301), Age::Stale);
+    assert_eq!(age(NOW - 300), Age::Fresh);
+    assert_eq!(age(NOW - 301), Age::Future);
+}
+
+#[test]
+fn one_phase_asks_and_the_answer_decides() {
+    let oem = r#"{"openid":"ann","openkey":"k"}"#;
+    check("tx.IOS", oem, Ok("asked"));
+    let value = json::read(oem.as_bytes(), 4).expect("JSON");
+    let oem = value.object().expect("an object");
+    let evidence = Evidence { domain: "tx.IOS", oem, peer: Addr(1), now: NOW, nonce: 7 };
+    let verifiers = verifiers();
+    let tx = verifiers.find("tx.IOS", None).expect("tx");
+    let verdict = tx.answered(&evidence, Some(br#"{"ret":0,"nickname":"Ann"}"#));
+    let Verdict::Verified(verified) = verdict else { panic!("{verdict:?}") };
+    assert_eq!((&verified.subject[..], verified.nickname.as_deref()), ("ann", Some("Ann")));
+    assert_eq!(tx.answered(&evidence, Some(br#"{"ret":5}"#)), Verdict::Refused(Unproven::Portal(5)));
+    assert_eq!(tx.answered(&evidence, None), Verdict::Refused(Unproven::NoAnswer));
+}
