@@ -118,6 +118,12 @@ impl Cache {
         self.leases.iter().map(|(server, number)| (*server, *number))
     }
 
+    /// Whether it knows that this payload has been used.
+    #[must_use]
+    pub fn remembers(&self, payload: Payload) -> bool {
+        self.payloads.contains(&payload)
+    }
+
     /// The owner of an account.
     #[must_use]
     pub fn owner(&self, account: AccountId) -> Option<(ServerId, Version)> {

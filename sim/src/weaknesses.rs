@@ -1,14 +1,15 @@
-//! What the original servers get wrong, each weakness by itself, and the rule of strict that removes it.
+//! What the original systems get wrong, each weakness by itself, and the rule of strict that removes it.
 //!
 //! They break in so many ways that one hides the other: the shortest run of `mope` shows always the same. So each
-//! weakness has a scenario of its own, in which the rules that would show another one first are kept.
+//! weakness has a scenario of its own, in which the rules that would show another one first are kept. Its policy says
+//! which system it is one of.
 
 use gatepass_core::properties::Property;
 
-/// A weakness of the original servers, known from running them.
+/// A weakness of an original system, known from running it.
 #[derive(Clone, Copy, Debug)]
 pub struct Weakness {
-    /// Its number among the known ones.
+    /// Its name among the known ones of its system: a number, where those are numbered.
     pub id: &'static str,
     /// The scenario that shows it: `check --scenario` takes the name.
     pub scenario: &'static str,
@@ -105,5 +106,82 @@ pub const WEAKNESSES: &[Weakness] = &[
         breaks: Property::Capacity,
         removed_by: &["capacity_enforced"],
         flaw: "no-capacity",
+    },
+    Weakness {
+        id: "replay",
+        scenario: "gtarcade-replay",
+        breaks: Property::SignatureOnce,
+        removed_by: &["signature_remembered"],
+        flaw: "replayed-signature",
+    },
+    Weakness {
+        id: "future",
+        scenario: "gtarcade-future",
+        breaks: Property::SignatureFresh,
+        removed_by: &["signature_future_refused"],
+        flaw: "future-signature",
+    },
+    Weakness {
+        id: "moved time",
+        scenario: "gtarcade-moved-time",
+        breaks: Property::SignatureFresh,
+        removed_by: &["signed_text"],
+        flaw: "joined-members",
+    },
+    Weakness {
+        id: "moved account",
+        scenario: "gtarcade-moved-account",
+        breaks: Property::Authentic,
+        removed_by: &["signed_text"],
+        flaw: "glued-members",
+    },
+    Weakness {
+        id: "W1",
+        scenario: "gamecloud-w1",
+        breaks: Property::SingleLiveSession,
+        removed_by: &["conflict"],
+        flaw: "relogin-kicks-nobody",
+    },
+    Weakness {
+        id: "W2",
+        scenario: "gamecloud-w2",
+        breaks: Property::SingleLiveSession,
+        removed_by: &["local_takeover_atomic"],
+        flaw: "check-then-insert",
+    },
+    Weakness {
+        id: "W6",
+        scenario: "gamecloud-w6",
+        breaks: Property::Authentic,
+        removed_by: &["evidence_required"],
+        flaw: "no-evidence",
+    },
+    Weakness {
+        id: "W8",
+        scenario: "gamecloud-w8",
+        breaks: Property::SessionExpires,
+        removed_by: &["session_checked_at_issue"],
+        flaw: "session-checked-early",
+    },
+    Weakness {
+        id: "W9",
+        scenario: "gamecloud-w9",
+        breaks: Property::SessionExpires,
+        removed_by: &["session_keys_drawn"],
+        flaw: "session-key-revived",
+    },
+    Weakness {
+        id: "W11",
+        scenario: "gamecloud-w11",
+        breaks: Property::SignatureOnce,
+        removed_by: &["signature_remembered"],
+        flaw: "replayed-signature",
+    },
+    Weakness {
+        id: "W12",
+        scenario: "gamecloud-w12",
+        breaks: Property::Authentic,
+        removed_by: &["signed_text"],
+        flaw: "glued-members",
     },
 ];

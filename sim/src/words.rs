@@ -187,6 +187,7 @@ pub fn timer(timer: &Timer) -> String {
         Timer::Backoff(..) => "may try again".into(),
         Timer::SessionEnd(it) => format!("session {} ends", key(it.bits())),
         Timer::TokenEnd(it) => format!("time of token {} is over", key(it.bits())),
+        Timer::PayloadGrace => "what was used before the loss is too old now".into(),
         Timer::PayloadEnd(it) => format!("{} is forgotten", payload(*it)),
         Timer::ServerLease(server) => format!("lease of {server} ends in the cache"),
         Timer::Grace => "grace ends".into(),
