@@ -138,11 +138,21 @@ impl World {
         // He chose the other time so that it is good whenever he wants it to be.
         let age = if moved { Age::Fresh } else { self.age(setup, login, payload).unwrap_or(age) };
         setup.exercise(Properties::only(Property::Authentic));
-        if !setup.fits(&own, &identity, moved) {
-            return self.ask_as_attacker(setup, 0, WRONG, Trick::None, scratch);
+        let fits = setup.fits(&own, &identity, moved);
+        let (body, trick) = if fits {
+            let credentials = Credentials::Signed { identity, registers: false, payload, age };
+            (RequestBody::Login(credentials), Trick::Recast)
+        } else {
+            (WRONG, Trick::None)
+        };
+        let asked = self.ask_as_attacker(setup, 0, body, trick, scratch);
+        if asked {
+            let when = if moved { ", signed at another time" } else { "" };
+            let outcome = if fits { "reads the same" } else { "does not read the same" };
+            let what = format!("{} for {}{when} {outcome}", words::payload(payload), identity.subject);
+            note(scratch, login, &what);
         }
-        let credentials = Credentials::Signed { identity, registers: false, payload, age };
-        self.ask_as_attacker(setup, 0, RequestBody::Login(credentials), Trick::Recast, scratch)
+        asked
     }
 
     /// Says who he is and shows nothing. Where that is enough, it counts as signed: by nobody.
