@@ -285,7 +285,6 @@ impl Policy {
         signed_text: SignedText::Glued,
         signature_remembered: false,
         session_keys_drawn: false,
-        one_session: false,
         session_checked_at_issue: false,
         redeem_claims: false,
         lease_required: false,
