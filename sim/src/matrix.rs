@@ -21,7 +21,11 @@ use crate::{
     world::Broken,
 };
 
-/// States after which a row of `mope` ends, at the end of a level: most of its worlds are open-ended, since nothing is ever refused.
+/// The original systems, and whether only scenarios are played by their rules in which somebody is vouched for: the
+/// others would show what `mope` shows.
+const ORIGINALS: [(&str, bool); 3] = [("mope", false), ("gtarcade", true), ("gamecloud", true)];
+
+/// States after which a row of an original system ends, at the end of a level: most of its worlds are open-ended, since nothing is ever refused.
 pub const STATES_MAX: u64 = 100_000;
 
 /// One row to be.
@@ -95,16 +99,26 @@ pub fn subjects() -> Vec<Subject> {
         let (file, watch) = (scenario.name.clone(), scenario.watch.clone());
         subjects.push(Subject { group, name, file, setup: ready(&scenario), watch });
     }
-    for mut scenario in Scenario::shipped() {
-        scenario.policy = "mope".to_owned();
-        let (name, watch) = (scenario.name.clone(), scenario.watch.clone());
-        let file = by("mope", &scenario);
-        subjects.push(Subject { group: "mope", name, file, setup: ready(&scenario), watch });
+    for (original, vouched_for) in ORIGINALS {
+        let played =
+            |scenario: &Scenario| !vouched_for || scenario.players.iter().any(|player| player.signed);
+        for mut scenario in Scenario::shipped().into_iter().filter(played) {
+            scenario.policy = original.to_owned();
+            let (name, watch) = (scenario.name.clone(), scenario.watch.clone());
+            let file = by(original, &scenario);
+            subjects.push(Subject { group: original, name, file, setup: ready(&scenario), watch });
+        }
     }
     subjects
 }
 
 impl Subject {
+    /// Whether it is played by all the rules of an original system.
+    #[must_use]
+    pub fn is_original(&self) -> bool {
+        ORIGINALS.iter().any(|(original, _)| *original == self.group)
+    }
+
     /// Explores the row: a cell for each property, and a way to each violation.
     pub fn explore(&self, bounds: Bounds, progress: &mut dyn FnMut(Progress)) -> (Vec<Cell>, Vec<Trace>) {
         let claimed = |property: &Property| self.watch.is_empty() || self.watch.contains(property);
