@@ -160,9 +160,9 @@ impl Cache {
         if payload.is_some_and(|payload| self.payloads.contains(&payload)) {
             return CacheAnswer::Refused(Refusal::SignatureReplayed);
         }
-        // It may have been used before the loss. Its owner can have another one signed, later.
+        // It may have been used before the loss. No other one would do now: it is no use to try again at once.
         if payload.is_some() && self.forgot_payloads && cx.settings.policy.signature_grace_after_loss {
-            return CacheAnswer::Refused(Refusal::Unavailable);
+            return CacheAnswer::Refused(Refusal::SignatureDoubtful);
         }
         if payload.is_some() && self.payloads.len() >= PAYLOADS_MAX {
             return CacheAnswer::Refused(Refusal::Busy);

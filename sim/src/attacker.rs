@@ -2,8 +2,9 @@
 //!
 //! He reads every message on a plain link at the moment it is sent, keeps the secrets in it, and sends what he can
 //! build from them: somebody else's login, a stolen session, a stolen token. He opens connections and says nothing,
-//! or the wrong thing. Of what is signed for him he chooses a part, and reads into it what he likes. He guesses nothing: a key that he has not seen he does not have. Delaying, dropping and
-//! repeating other people's messages are faults of the network, with budgets of their own.
+//! or the wrong thing. Of what is signed for him he chooses a part, and reads into it what he likes. He guesses
+//! nothing: a key that he has not seen he does not have. Delaying, dropping and repeating other people's messages are
+//! faults of the network, with budgets of their own.
 
 use std::fmt;
 
@@ -171,7 +172,7 @@ impl Attacker {
         for (account, identity) in places(usize::MAX).zip(setup.vouched_for()) {
             for (who, known) in places(usize::MAX).zip(&self.credentials) {
                 let Credentials::Signed { identity: own, .. } = known else { continue };
-                let as_it_is = *own == identity;
+                let as_it_is = own == identity;
                 let readings = [false, true].into_iter().filter(|moved| *moved || !as_it_is);
                 attacks.extend(readings.map(|moved| Attack::Recast { who, account, moved }));
             }

@@ -110,6 +110,23 @@ pub struct AttackerPlan {
     pub members: BTreeMap<String, String>,
 }
 
+impl AttackerPlan {
+    fn validate(&self) -> Result<(), ScenarioError> {
+        let wrong = |key, why| Err(ScenarioError::Attacker { key, why });
+        if self.signed && self.account.is_none() {
+            return wrong("signed", "signed is about the attacker's own account");
+        }
+        if !self.signed && !self.members.is_empty() {
+            return wrong("members", "members are signed, or they are nothing");
+        }
+        let long = |(name, value): (&String, &String)| name.len() > 64 || value.len() > 64;
+        if self.members.len() > 8 || self.members.iter().any(long) {
+            return wrong("members", "there are at most 8 members, with names and values of 64 bytes");
+        }
+        Ok(())
+    }
+}
+
 const fn is_one(count: &u8) -> bool {
     *count == 1
 }
@@ -231,6 +248,13 @@ pub enum ScenarioError {
         /// The name.
         name: String,
     },
+    /// What the attacker is, does not go together, or is too much.
+    Attacker {
+        /// The key that does not fit.
+        key: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
     /// What a player does, does not go together.
     Player {
         /// The player, counted from 0.
@@ -250,7 +274,9 @@ impl fmt::Display for ScenarioError {
                 write!(f, "there is no policy {name:?}; there are {names}")
             }
             Self::Rule { why, .. } => f.write_str(why),
-            Self::Size { why, .. } | Self::Player { why, .. } => f.write_str(why),
+            Self::Size { why, .. } | Self::Player { why, .. } | Self::Attacker { why, .. } => {
+                f.write_str(why)
+            }
             Self::Account { name, .. } => {
                 write!(f, "{name:?} is no account name: 1 to 32 bytes")
             }
@@ -275,6 +301,7 @@ impl ScenarioError {
                 vec!["players".to_owned(), player.to_string(), (*key).to_owned()]
             }
             Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
+            Self::Attacker { key, .. } => vec!["attacker".to_owned(), (*key).to_owned()],
         }
     }
 }
@@ -332,6 +359,7 @@ impl Scenario {
         {
             return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
+        self.attacker.as_ref().map_or(Ok(()), AttackerPlan::validate)?;
         self.policy().map(|_| ())
     }
 

@@ -57,6 +57,7 @@ pub struct Setup {
     watched: Properties,
     /// Per player, the last one before him who wants the same.
     alike: Vec<Option<usize>>,
+    vouched_for: Vec<Identity>,
     goals: AtomicU32,
     premises: AtomicU32,
 }
@@ -106,9 +107,13 @@ impl Setup {
         }
         let mut last = BTreeMap::new();
         // Who goes to another LoginServer is another one.
-        let server = |n: usize| n % usize::from(scenario.login_servers.max(1));
+        let server = |n: usize| n % usize::from(scenario.login_servers);
         let players = scenario.players.iter().enumerate();
         let alike = players.map(|(n, player)| last.insert((player, server(n)), n)).collect();
+        let signed = scenario.players.iter().filter(|player| player.signed).map(|it| it.account.as_str());
+        let attacker = scenario.attacker.iter().filter(|plan| plan.signed);
+        let signed: BTreeSet<&str> = signed.chain(attacker.filter_map(|it| it.account.as_deref())).collect();
+        let vouched_for = signed.into_iter().filter_map(identity).collect();
         let players = scenario.players.len();
         Self {
             scenario,
@@ -121,6 +126,7 @@ impl Setup {
             watched,
             players,
             alike,
+            vouched_for,
             goals: AtomicU32::new(0),
             premises: AtomicU32::new(0),
         }
@@ -252,13 +258,8 @@ impl Setup {
     }
 
     /// Everybody who logs in by what is signed for him, in order: an attacker knows their names.
-    pub(crate) fn vouched_for(&self) -> impl Iterator<Item = Identity> + '_ {
-        let players = self.scenario.players.iter().filter(|player| player.signed);
-        let attacker = self.scenario.attacker.iter().filter(|plan| plan.signed);
-        let names =
-            players.map(|it| it.account.as_str()).chain(attacker.filter_map(|it| it.account.as_deref()));
-        let names: BTreeSet<&str> = names.collect();
-        names.into_iter().filter_map(identity)
+    pub(crate) fn vouched_for(&self) -> &[Identity] {
+        &self.vouched_for
     }
 
     /// Whether the signature of what was signed for `own` fits what is read into it: that it was signed for

@@ -59,7 +59,7 @@ impl Model {
                     None => {}
                 }
                 if payload.is_some() && self.forgot_payloads {
-                    return *answer == Refused(Refusal::Unavailable);
+                    return *answer == Refused(Refusal::SignatureDoubtful);
                 }
                 if payload.is_some_and(|payload| !self.payloads.insert(payload)) {
                     return *answer == Refused(Refusal::SignatureReplayed);
@@ -321,6 +321,7 @@ fn answers_as_its_model_says() {
         "Refused(Replaced)",
         "Refused(NoSession)",
         "Refused(SignatureReplayed)",
+        "Refused(SignatureDoubtful)",
     ] {
         assert!(told.get(word).is_some_and(|times| *times > 5), "{word}: {told:?}");
     }

@@ -157,7 +157,7 @@ fn a_cache_that_lost_its_memory_takes_nothing_signed_until_that_is_too_old() {
         it.is_asked(by(1));
         assert!(answers(&it, CacheAnswer::Done), "a password is a password");
         it.is_asked(by(2));
-        assert!(answers(&it, CacheAnswer::Refused(Refusal::Unavailable)));
+        assert!(answers(&it, CacheAnswer::Refused(Refusal::SignatureDoubtful)));
         let _ = it.step(Event::Fired(Timer::PayloadGrace));
         it.is_asked(by(2));
         assert!(answers(&it, CacheAnswer::Done), "it was not used up by being refused");

@@ -130,7 +130,7 @@ impl World {
             return false;
         };
         let (own, payload, age) = (*own, *payload, *age);
-        let Some(identity) = setup.vouched_for().nth(usize::from(account)) else { return false };
+        let Some(&identity) = setup.vouched_for().get(usize::from(account)) else { return false };
         if own == identity && !moved {
             return false;
         }
@@ -157,7 +157,7 @@ impl World {
 
     /// Says who he is and shows nothing. Where that is enough, it counts as signed: by nobody.
     fn claim(&mut self, setup: &Setup, account: u8, scratch: &mut Scratch) -> bool {
-        let Some(identity) = setup.vouched_for().nth(usize::from(account)) else { return false };
+        let Some(&identity) = setup.vouched_for().get(usize::from(account)) else { return false };
         setup.exercise(Properties::only(Property::Authentic));
         let body = if setup.settings.policy.evidence_required {
             RequestBody::Bad(Refusal::WrongCredentials)
