@@ -82,7 +82,6 @@ async fn try_to_play(server: SocketAddr) -> (Outcome, bool) {
         keep_alive: false,
         system: System::Mope,
         dial: gatepass_adapters::client::Dial::default(),
-        system: System::Mope,
         settings: Settings::default(),
     };
     let mut believed = false;

@@ -215,7 +215,6 @@ async fn no_secret_is_ever_logged() {
         keep_alive: true,
         system: System::Mope,
         dial: Dial { source: Some(AWAY), reset: false },
-        system: System::Mope,
         settings: Settings::default(),
     };
     let (live, is_live) = tokio::sync::oneshot::channel();

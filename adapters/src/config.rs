@@ -269,8 +269,10 @@ impl Config {
     /// # Errors
     /// Says what is wrong, in words an operator can act on.
     pub fn policy(&self) -> Result<Policy, String> {
-        let policy = Policy::named(&self.policy.0)
-            .ok_or_else(|| format!("no policy is called {:?}; there are strict and mope", self.policy.0))?;
+        let policy = Policy::named(&self.policy.0).ok_or_else(|| {
+            let names = Policy::PROFILES.map(|(known, _)| known).join(", ");
+            format!("no policy is called {:?}; there are {names}", self.policy.0)
+        })?;
         if policy != Policy::STRICT && !self.allow_unsafe_policy {
             return Err(format!(
                 "policy {:?} breaks the rules that keep sessions apart; say --allow-unsafe-policy to run it",

@@ -22,11 +22,12 @@ const BUCKETS: [f64; 14] =
     [0.000_1, 0.000_25, 0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0, 5.0, 30.0];
 
 /// All refusals, for series that have one per reason.
-const REFUSALS: [Refusal; 23] = [
+const REFUSALS: [Refusal; 24] = [
     Refusal::Malformed,
     Refusal::BadSignature,
     Refusal::SignatureStale,
     Refusal::SignatureReplayed,
+    Refusal::SignatureDoubtful,
     Refusal::UnknownCommand,
     Refusal::WrongCredentials,
     Refusal::NameTaken,

@@ -129,7 +129,7 @@ fn a_mistake_is_2_and_explained() {
         (&["serve", "--config", "rule.toml"], "rule.toml: line 3, column 3: unknown field"),
         (&["check", "--scenario", "lost-kik"], "did you mean lost-kick?"),
         (&["check", "--flaw", "empty-kee"], "did you mean empty-key?"),
-        (&["check", "--policy", "strickt"], "strict and mope"),
+        (&["check", "--policy", "strickt"], "strict, mope, gtarcade, gamecloud"),
         (&["check", "--scenario", "odd.toml"], "odd.toml: "),
         (&["check", "--scenario", "gone.toml"], "gone.toml: "),
         (&["replay", "odd.toml"], "not a replay file"),

@@ -28,6 +28,8 @@ pub struct Cache {
     sessions: BTreeMap<SessionKey, AccountId>,
     /// Signed payloads that have been used.
     payloads: BTreeSet<Payload>,
+    /// Others may have been used and forgotten: nothing signed is taken until those are too old.
+    forgot_payloads: bool,
     tokens: BTreeMap<RoomKey, Token>,
     /// Per server the newest renewal its lease stands on. A server without a lease owns nothing.
     leases: BTreeMap<ServerId, u32>,
@@ -74,16 +76,26 @@ enum TokenState {
 
 impl Cache {
     /// An empty cache. `in_grace`: servers of an earlier generation may still hold sessions, so claims wait
-    /// for one lease.
+    /// for one lease, and logins by what is signed for as long as an earlier one would have remembered it.
     #[must_use]
     pub const fn new(generation: Generation, in_grace: bool) -> Self {
+        let mut cache = Self::forgetful(generation);
+        (cache.in_grace, cache.forgot_payloads) = (in_grace, in_grace);
+        cache
+    }
+
+    /// An empty cache after one whose servers are all gone, as where they share its process: claims need not wait, but
+    /// whoever has seen a signed payload is still there.
+    #[must_use]
+    pub const fn forgetful(generation: Generation) -> Self {
         Self {
             generation,
-            in_grace,
+            in_grace: false,
             count: 0,
             accounts: BTreeMap::new(),
             sessions: BTreeMap::new(),
             payloads: BTreeSet::new(),
+            forgot_payloads: true,
             tokens: BTreeMap::new(),
             leases: BTreeMap::new(),
         }
@@ -104,6 +116,12 @@ impl Cache {
     /// Servers with a lease and the renewal each stands on.
     pub fn leases(&self) -> impl Iterator<Item = (ServerId, u32)> + '_ {
         self.leases.iter().map(|(server, number)| (*server, *number))
+    }
+
+    /// Whether it knows that this payload has been used.
+    #[must_use]
+    pub fn remembers(&self, payload: Payload) -> bool {
+        self.payloads.contains(&payload)
     }
 
     /// The owner of an account.
@@ -141,6 +159,10 @@ impl Cache {
         let payload = payload.filter(|_| cx.settings.policy.signature_remembered);
         if payload.is_some_and(|payload| self.payloads.contains(&payload)) {
             return CacheAnswer::Refused(Refusal::SignatureReplayed);
+        }
+        // It may have been used before the loss. No other one would do now: it is no use to try again at once.
+        if payload.is_some() && self.forgot_payloads && cx.settings.policy.signature_grace_after_loss {
+            return CacheAnswer::Refused(Refusal::SignatureDoubtful);
         }
         if payload.is_some() && self.payloads.len() >= PAYLOADS_MAX {
             return CacheAnswer::Refused(Refusal::Busy);
@@ -460,8 +482,13 @@ impl Role for Cache {
                 out.answer(from, call, answer);
                 Step::Advanced
             }
-            Event::Command(Command::Start) if self.in_grace => {
-                out.arm(Timer::Grace, cx.settings.times.lease);
+            Event::Command(Command::Start) if self.in_grace || self.forgot_payloads => {
+                if self.in_grace {
+                    out.arm(Timer::Grace, cx.settings.times.lease);
+                }
+                if self.forgot_payloads {
+                    out.arm(Timer::PayloadGrace, cx.settings.times.payload_memory());
+                }
                 Step::Advanced
             }
             Event::Fired(Timer::SessionEnd(key)) => {
@@ -481,6 +508,10 @@ impl Role for Cache {
             Event::Fired(Timer::Grace) if self.in_grace => {
                 self.in_grace = false;
                 out.note(Fact::GraceEnded);
+                Step::Advanced
+            }
+            Event::Fired(Timer::PayloadGrace) if self.forgot_payloads => {
+                self.forgot_payloads = false;
                 Step::Advanced
             }
             _ => Step::Ignored(Why::Unexpected),

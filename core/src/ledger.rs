@@ -220,12 +220,21 @@ pub struct Ledger {
 pub enum Claim {
     /// With the credential of this name.
     Name(Name),
-    /// On a signature for this identity.
-    Identity(Identity),
+    /// As this identity, on what is signed; and what that says, where it can be seen.
+    Signed(Identity, Option<Evidence>),
     /// As the guest of a device.
     Guest,
     /// On this session.
     Session(SessionKey),
+}
+
+/// What a signed payload is worth in truth, whatever whoever verifies it makes of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Evidence {
+    /// For whom it was signed; none: nobody signed it.
+    pub identity: Option<Identity>,
+    /// Where the clock of the one who was asked stood in its window when it came.
+    pub age: Age,
 }
 
 /// A session in the ledger.

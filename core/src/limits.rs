@@ -108,6 +108,9 @@ pub struct Times {
     /// clocks of verifier and signer differ.
     #[serde(with = "human")]
     pub signature_window: Duration,
+    /// The clocks of two LoginServers differ by no more than this.
+    #[serde(with = "human")]
+    pub clock_skew: Duration,
     /// A draining RoomServer closes what is left after this time.
     #[serde(with = "human")]
     pub drain: Duration,
@@ -134,6 +137,7 @@ impl Default for Times {
             heartbeat: secs(30),
             backoff: secs(1),
             signature_window: secs(300),
+            clock_skew: secs(5),
             drain: secs(20),
         }
     }
@@ -147,10 +151,14 @@ impl Times {
     }
 
     /// How long a used payload must be remembered, so that it is never forgotten while it could still be taken: it
-    /// may be used at the very beginning of its window, and again by a request that came at the very end.
+    /// may be used at the very beginning of its window on one clock, and again by a request that came at the very end
+    /// on another.
+    ///
+    /// It is also how long a cache that lost its memory takes nothing signed: whatever was used until then is too old
+    /// after that.
     #[must_use]
     pub fn payload_memory(&self) -> Duration {
-        self.signature_window * 2 + self.request
+        self.signature_window * 2 + self.clock_skew + self.request
     }
 
     /// Whether the times agree with each other; says which two do not.
@@ -174,6 +182,7 @@ impl Times {
             self.heartbeat,
             self.backoff,
             self.signature_window,
+            self.clock_skew,
             self.drain,
         ];
         let sane = Duration::from_millis(1)..=Duration::from_secs(366 * 24 * 3600);
@@ -204,6 +213,10 @@ impl Times {
             (
                 self.request < self.signature_window,
                 "signature_window must be longer than request, or a login outlives what it stands on",
+            ),
+            (
+                self.clock_skew < self.signature_window,
+                "clock_skew must be shorter than signature_window, or what is fresh on one clock never is on another",
             ),
         ];
         match rules.iter().find(|(holds, _)| !holds) {

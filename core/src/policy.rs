@@ -17,6 +17,10 @@ pub struct Policy {
     pub udp_bind: UdpBind,
     /// Passwords are compared.
     pub password_checked: bool,
+    /// Who shows nothing that vouches for him is refused.
+    pub evidence_required: bool,
+    /// How what is signed is written before it is signed.
+    pub signed_text: SignedText,
     /// What was signed too long ago is refused.
     pub signature_window_checked: bool,
     /// What says that it was signed later than now is refused.
@@ -25,6 +29,12 @@ pub struct Policy {
     pub signature_remembered: bool,
     /// What was accepted is remembered until it is too old.
     pub signature_memory_outlasts_window: bool,
+    /// Too old by the clock of every LoginServer, not of one.
+    pub signature_memory_counts_skew: bool,
+    /// A cache that lost its memory takes nothing signed until all that it may have forgotten is too old.
+    pub signature_grace_after_loss: bool,
+    /// Every login draws a session key of its own.
+    pub session_keys_drawn: bool,
     /// A new login ends the account's older session.
     pub one_session: bool,
     /// A token is issued only on a session that is current at that very moment.
@@ -107,6 +117,8 @@ pub enum Conflict {
     KickOld,
     /// The session in the room wins.
     RejectNew,
+    /// Nobody gives way: both are live.
+    KeepBoth,
 }
 
 /// How ownership moves between servers.
@@ -145,6 +157,25 @@ pub enum UdpBind {
     Anyone,
 }
 
+/// How the members of a payload become the text that is signed. What two payloads have in common is as good as
+/// signed for both.
+///
+/// Whoever may choose some of that text chooses where it ends, unless nothing in it can look like the end of a member
+/// or the beginning of the next. The strict rule is for those who verify: they take a text only if it can be read in
+/// one way. That is true if no name and no value holds a separator; or if every name is known beforehand and whatever
+/// is behind the free text cannot be part of it. It assumes that no account is called by a name with a separator: where
+/// a signer lets that happen, nobody who verifies could tell.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SignedText {
+    /// In a way that can be read in one way only; anything else is refused.
+    Unambiguous,
+    /// `name=value`, joined by `&`, whatever names and values are: GTarcade's.
+    Joined,
+    /// Names and values with nothing between them: gamecloud's.
+    Glued,
+}
+
 impl Policy {
     /// Every rule kept.
     pub const STRICT: Self = Self {
@@ -153,10 +184,15 @@ impl Policy {
         resume: Resume::SameAddress,
         udp_bind: UdpBind::Off,
         password_checked: true,
+        evidence_required: true,
+        signed_text: SignedText::Unambiguous,
         signature_window_checked: true,
         signature_future_refused: true,
         signature_remembered: true,
         signature_memory_outlasts_window: true,
+        signature_memory_counts_skew: true,
+        signature_grace_after_loss: true,
+        session_keys_drawn: true,
         one_session: true,
         session_checked_at_issue: true,
         token_reissued: true,
@@ -221,14 +257,61 @@ impl Policy {
         ..Self::STRICT
     };
 
+    /// How a game checks what GTarcade signs, as its page asks for it and no better.
+    ///
+    /// GTarcade has no servers of its own in this world: it vouches for players, and the session, the rooms and all
+    /// that is behind them are the game's. So every rule is kept but those about what is signed: its age is compared
+    /// on one side only, nobody remembers what was used, and members are joined whatever they hold.
+    pub const GTARCADE: Self = Self {
+        signed_text: SignedText::Joined,
+        signature_future_refused: false,
+        signature_remembered: false,
+        ..Self::STRICT
+    };
+
+    /// The original gamecloud servers' behaviour, weaknesses included.
+    ///
+    /// What stands for what: a set that was issued is a signed payload. Its token, which comes with every later call,
+    /// is our session key. A logic server with its sockets is a RoomServer, and a socket that has been attached to a
+    /// user a live connection there. The look-up of the token when a socket is attached, and what is granted on that
+    /// socket from then on, are the two steps of a room request: find the session, issue a token. The user object that
+    /// a logic server holds is what a RoomServer holds of an account. Rules about what gamecloud does not have, such as
+    /// room tokens and datagrams, are kept: they hide nothing.
+    pub const GAMECLOUD: Self = Self {
+        conflict: Conflict::KeepBoth,
+        handover: Handover::AfterAdmission,
+        resume: Resume::Anyone,
+        evidence_required: false,
+        signed_text: SignedText::Glued,
+        signature_remembered: false,
+        session_keys_drawn: false,
+        session_checked_at_issue: false,
+        redeem_claims: false,
+        lease_required: false,
+        release_compares: false,
+        late_grant_is_void: false,
+        kick_names_login: false,
+        local_takeover_atomic: false,
+        refusal_closes: false,
+        leave_names_connection: false,
+        capacity_enforced: false,
+        seats_counted: false,
+        connections_bounded: false,
+        ..Self::STRICT
+    };
+
+    /// Every profile by its name, the strict one first.
+    pub const PROFILES: [(&str, Self); 4] = [
+        ("strict", Self::STRICT),
+        ("mope", Self::MOPE),
+        ("gtarcade", Self::GTARCADE),
+        ("gamecloud", Self::GAMECLOUD),
+    ];
+
     /// A profile by its name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        match name {
-            "strict" => Some(Self::STRICT),
-            "mope" => Some(Self::MOPE),
-            _ => None,
-        }
+        Self::PROFILES.into_iter().find(|(known, _)| *known == name).map(|(_, policy)| policy)
     }
 }
 

@@ -14,6 +14,8 @@ pub enum Refusal {
     SignatureStale,
     /// What was signed has been used.
     SignatureReplayed,
+    /// What was signed may have been used: the cache has lost its memory of that, and what was used is not too old yet.
+    SignatureDoubtful,
     /// The command is not served here.
     UnknownCommand,
     /// Unknown account or wrong password: never told apart.
@@ -63,7 +65,9 @@ impl Refusal {
     pub const fn code(self) -> u32 {
         match self {
             Self::Malformed => 8,
-            Self::BadSignature | Self::SignatureStale | Self::SignatureReplayed => 6,
+            Self::BadSignature | Self::SignatureStale | Self::SignatureReplayed | Self::SignatureDoubtful => {
+                6
+            }
             Self::UnknownCommand => 9,
             Self::WrongCredentials => 5,
             Self::UnknownAccount => 11,
@@ -93,6 +97,7 @@ impl Refusal {
             Self::BadSignature => "bad_signature",
             Self::SignatureStale => "signature_stale",
             Self::SignatureReplayed => "signature_replayed",
+            Self::SignatureDoubtful => "signature_doubtful",
             Self::UnknownCommand => "unknown_command",
             Self::WrongCredentials => "wrong_credentials",
             Self::UnknownAccount => "unknown_account",

@@ -239,6 +239,8 @@ pub enum Timer {
     ServerLease(ServerId),
     /// Cache: the grace after a loss ends.
     Grace,
+    /// Cache: whatever was used before a loss is too old by now.
+    PayloadGrace,
     /// RCenter: nobody came for the seat.
     Seat(AccountId),
     /// RCenter: the link has not registered.

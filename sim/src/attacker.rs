@@ -2,8 +2,9 @@
 //!
 //! He reads every message on a plain link at the moment it is sent, keeps the secrets in it, and sends what he can
 //! build from them: somebody else's login, a stolen session, a stolen token. He opens connections and says nothing,
-//! or the wrong thing. He guesses nothing: a key that he has not seen he does not have. Delaying, dropping and
-//! repeating other people's messages are faults of the network, with budgets of their own.
+//! or the wrong thing. Of what is signed for him he chooses a part, and reads into it what he likes. He guesses
+//! nothing: a key that he has not seen he does not have. Delaying, dropping and repeating other people's messages are
+//! faults of the network, with budgets of their own.
 
 use std::fmt;
 
@@ -12,11 +13,29 @@ use gatepass_core::{
     message::{Credentials, Message, Reply, RequestBody, ToRoom},
 };
 
+use crate::setup::Setup;
+
 /// Something the attacker does. Numbers are places in what he knows, in order; rooms are nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Attack {
     /// Logs in with credentials he knows.
-    Login(u8),
+    Login {
+        /// Whose.
+        who: u8,
+        /// At which LoginServer.
+        at: u8,
+    },
+    /// Logs in with something signed that he knows, and reads other members into it.
+    Recast {
+        /// The credentials.
+        who: u8,
+        /// For whom it is said to be signed.
+        account: u8,
+        /// It is said to have been signed at another time: whenever he likes.
+        moved: bool,
+    },
+    /// Logs in as somebody by his name, and shows nothing for it.
+    Claim(u8),
     /// Asks for a room on a session he knows.
     Ask(u8),
     /// Connects to a RoomServer and logs in with a token he knows.
@@ -41,7 +60,11 @@ pub enum Attack {
 impl fmt::Display for Attack {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Login(who) => write!(f, "login {who}"),
+            Self::Login { who, at: 0 } => write!(f, "login {who}"),
+            Self::Login { who, at } => write!(f, "login {who} +{at}"),
+            Self::Recast { who, account, moved: false } => write!(f, "recast {who} {account}"),
+            Self::Recast { who, account, moved: true } => write!(f, "recast {who} {account} moved"),
+            Self::Claim(account) => write!(f, "claim {account}"),
             Self::Ask(session) => write!(f, "ask {session}"),
             Self::Enter { token, room } => write!(f, "enter {token} {room}"),
             Self::Empty(room) => write!(f, "empty {room}"),
@@ -63,7 +86,20 @@ impl Attack {
         }
         let mut place = || words.next()?.parse().ok();
         Some(match verb {
-            "login" => Self::Login(place()?),
+            "login" => {
+                let (who, at) = (place()?, words.next());
+                Self::Login { who, at: at.map_or(Some(0), |at| at.strip_prefix('+')?.parse().ok())? }
+            }
+            "recast" => {
+                let (who, account) = (place()?, place()?);
+                let moved = match words.next() {
+                    None => false,
+                    Some("moved") => true,
+                    Some(_) => return None,
+                };
+                Self::Recast { who, account, moved }
+            }
+            "claim" => Self::Claim(place()?),
             "ask" => Self::Ask(place()?),
             "enter" => Self::Enter { token: place()?, room: words.next()?.parse().ok()? },
             "empty" => Self::Empty(room?),
@@ -90,6 +126,8 @@ pub struct Attacker {
     tokens: Vec<RoomKey>,
     /// Connections on which he used somebody else's credentials.
     replays: Vec<ConnId>,
+    /// Connections on which he came with something signed that he has read other members into.
+    recasts: Vec<ConnId>,
 }
 
 impl Attacker {
@@ -121,15 +159,27 @@ impl Attacker {
         }
     }
 
-    /// Everything he can do now. `rooms` are the nodes of RoomServers; `connected`: one of his connections is open.
-    pub(crate) fn attacks(&self, rooms: std::ops::Range<u16>, connected: bool) -> Vec<Attack> {
+    /// Everything he can do now. `connected`: one of his connections is open.
+    pub(crate) fn attacks(&self, setup: &Setup, connected: bool) -> Vec<Attack> {
         if self.moves == 0 {
             return Vec::new();
         }
         let places = |list: usize| 0..u8::try_from(list).unwrap_or(u8::MAX);
-        let mut attacks: Vec<Attack> = places(self.credentials.len()).map(Attack::Login).collect();
+        let mut attacks = Vec::new();
+        for at in 0..setup.scenario.login_servers {
+            attacks.extend(places(self.credentials.len()).map(|who| Attack::Login { who, at }));
+        }
+        for (account, identity) in places(usize::MAX).zip(setup.vouched_for()) {
+            for (who, known) in places(usize::MAX).zip(&self.credentials) {
+                let Credentials::Signed { identity: own, .. } = known else { continue };
+                let as_it_is = own == identity;
+                let readings = [false, true].into_iter().filter(|moved| *moved || !as_it_is);
+                attacks.extend(readings.map(|moved| Attack::Recast { who, account, moved }));
+            }
+            attacks.push(Attack::Claim(account));
+        }
         attacks.extend(places(self.sessions.len()).map(Attack::Ask));
-        for room in rooms {
+        for room in setup.rooms().map(|room| room as u16) {
             attacks.extend(places(self.tokens.len()).map(|token| Attack::Enter { token, room }));
             attacks.extend([
                 Attack::Empty(room),
@@ -160,6 +210,16 @@ impl Attacker {
     /// Notes that he asks on this connection with what somebody else signed.
     pub(crate) fn replays(&mut self, conn: ConnId) {
         self.replays.push(conn);
+    }
+
+    /// Notes that what he says on this connection is not what was signed.
+    pub(crate) fn recasts(&mut self, conn: ConnId) {
+        self.recasts.push(conn);
+    }
+
+    /// Whether he has read other members into what he said on this connection.
+    pub(crate) fn rereads(&self, conn: ConnId) -> bool {
+        self.recasts.contains(&conn)
     }
 
     /// Whether this answer says that what somebody else signed was accepted from him.

@@ -11,7 +11,7 @@ pub enum Shelf {
     Large,
     /// Strict is not claimed to hold in it: what lies beyond its assumptions.
     Limits,
-    /// It shows a weakness of the original servers.
+    /// It shows a weakness of one of the original systems.
     Weaknesses,
 }
 
@@ -26,7 +26,7 @@ impl Shelf {
             Self::Daily => "strict holds",
             Self::Large => "strict holds, but that takes minutes",
             Self::Limits => "beyond what strict promises",
-            Self::Weaknesses => "weaknesses of the original servers",
+            Self::Weaknesses => "weaknesses of the original systems",
         }
     }
 
@@ -73,7 +73,7 @@ impl Scenario {
     }
 }
 
-const DAILY: [&str; 24] = [
+const DAILY: [&str; 27] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -98,6 +98,9 @@ const DAILY: [&str; 24] = [
     include_str!("scenarios/attacker.toml"),
     include_str!("scenarios/in-the-end.toml"),
     include_str!("scenarios/signatures.toml"),
+    include_str!("scenarios/two-clocks.toml"),
+    include_str!("scenarios/forgotten.toml"),
+    include_str!("scenarios/recombined.toml"),
 ];
 
 const LARGE: [&str; 3] = [
@@ -109,7 +112,7 @@ const LARGE: [&str; 3] = [
 const LIMITS: [&str; 2] =
     [include_str!("scenarios/limits/plain-links.toml"), include_str!("scenarios/limits/clock-jump.toml")];
 
-const WEAKNESSES: [&str; 12] = [
+const WEAKNESSES: [&str; 23] = [
     include_str!("scenarios/mope/mope-w1.toml"),
     include_str!("scenarios/mope/mope-w3.toml"),
     include_str!("scenarios/mope/mope-w4.toml"),
@@ -122,4 +125,15 @@ const WEAKNESSES: [&str; 12] = [
     include_str!("scenarios/mope/mope-w12.toml"),
     include_str!("scenarios/mope/mope-w15.toml"),
     include_str!("scenarios/mope/mope-w22.toml"),
+    include_str!("scenarios/gtarcade/gtarcade-replay.toml"),
+    include_str!("scenarios/gtarcade/gtarcade-future.toml"),
+    include_str!("scenarios/gtarcade/gtarcade-moved-time.toml"),
+    include_str!("scenarios/gtarcade/gtarcade-moved-account.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w1.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w2.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w6.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w8.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w9.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w11.toml"),
+    include_str!("scenarios/gamecloud/gamecloud-w12.toml"),
 ];

@@ -251,7 +251,7 @@ pub struct Report {
     pub peak_memory: u64,
     /// How it ended.
     pub ended: Ended,
-    /// Every property with its verdict.
+    /// Every property that was judged, with its verdict.
     pub properties: Vec<(Property, Verdict)>,
     /// Every goal of the scenario, and whether a run met it.
     pub goals: Vec<(Goal, bool)>,
@@ -380,8 +380,9 @@ pub fn explore_kept(
 }
 
 fn verdicts(setup: &Setup, ended: Ended, violations: &[Violation]) -> Vec<(Property, Verdict)> {
-    Property::ALL
-        .into_iter()
+    // What is not judged is not claimed.
+    let judged = Property::ALL.into_iter().filter(|property| setup.watched().has(*property));
+    judged
         .map(|property| {
             let broken = violations.iter().any(|it| it.broken == Broken::Property(property));
             let verdict = match ended {

@@ -55,8 +55,13 @@ pub enum Choice {
     },
     /// The attacker does something.
     Attack(Attack),
-    /// The window of a signed payload begins, or ends: the `n`th that somebody has sent, in order.
-    Age(u8),
+    /// The window of a signed payload begins, or ends.
+    Age {
+        /// Which of those that were signed, in order.
+        nth: u8,
+        /// On the clock of which LoginServer.
+        clock: u16,
+    },
 }
 
 impl Choice {
@@ -77,7 +82,7 @@ impl Choice {
             | Self::Drain(node)
             | Self::Jump { node, .. }
             | Self::Link(node) => (Some(*node), None),
-            Self::LoseCache | Self::Attack(_) | Self::Age(_) => (None, None),
+            Self::LoseCache | Self::Attack(_) | Self::Age { .. } => (None, None),
         };
         one.into_iter().chain(other)
     }
@@ -109,7 +114,8 @@ impl fmt::Display for Choice {
             Self::Jump { node, kind, nth: 0 } => write!(f, "jump {node} {}", kind.name()),
             Self::Jump { node, kind, nth } => write!(f, "jump {node} {} +{nth}", kind.name()),
             Self::Attack(attack) => write!(f, "attack {attack}"),
-            Self::Age(nth) => write!(f, "age {nth}"),
+            Self::Age { nth, clock: 0 } => write!(f, "age {nth}"),
+            Self::Age { nth, clock } => write!(f, "age {nth} +{clock}"),
         }
     }
 }
@@ -148,7 +154,7 @@ fn parse(line: &str) -> Option<Choice> {
         "pause" => Choice::Pause(words.next()?.parse().ok()?),
         "wake" => Choice::Wake(words.next()?.parse().ok()?),
         "drain" => Choice::Drain(words.next()?.parse().ok()?),
-        "age" => Choice::Age(words.next()?.parse().ok()?),
+        "age" => Choice::Age { nth: words.next()?.parse().ok()?, clock: nth(words.next())? },
         "attack" => Choice::Attack(Attack::parse(&mut words)?),
         "fire" | "jump" => {
             let node = words.next()?.parse().ok()?;
@@ -204,9 +210,14 @@ mod tests {
             Choice::Drain(6),
             Choice::Jump { node: 3, kind: TimerKind::Grace, nth: 0 },
             Choice::Attack(Attack::Enter { token: 1, room: 6 }),
-            Choice::Attack(Attack::Login(0)),
+            Choice::Attack(Attack::Login { who: 0, at: 0 }),
+            Choice::Attack(Attack::Login { who: 2, at: 1 }),
+            Choice::Attack(Attack::Recast { who: 1, account: 0, moved: false }),
+            Choice::Attack(Attack::Recast { who: 0, account: 2, moved: true }),
+            Choice::Attack(Attack::Claim(1)),
             Choice::Attack(Attack::Insist),
-            Choice::Age(2),
+            Choice::Age { nth: 2, clock: 0 },
+            Choice::Age { nth: 0, clock: 1 },
         ];
         for choice in choices {
             assert_eq!(choice.to_string().parse(), Ok(choice));

@@ -154,11 +154,13 @@ const fn message(msg: &Message) -> &'static str {
         Message::Request(request) => match request.body {
             RequestBody::Login(_) => "login",
             RequestBody::Room { .. } => "room request",
-            _ => "bad request",
+            RequestBody::Session { .. } => "session request",
+            RequestBody::Bad(_) => "bad request",
         },
         Message::Reply(Reply::LoggedIn { .. }) => "logged in",
         Message::Reply(Reply::Room { .. }) => "room",
-        Message::Reply(_) => "refused",
+        Message::Reply(Reply::Session { .. }) => "session",
+        Message::Reply(Reply::Refused(_)) => "refused",
         Message::ToRoom(msg) => match msg {
             ToRoom::Login { .. } => "login",
             ToRoom::Heartbeat => "heartbeat",

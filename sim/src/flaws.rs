@@ -1,7 +1,7 @@
 //! Flaws: strict with one rule left out. Each was made for one property, and the checker must find it.
 
 use gatepass_core::{
-    policy::{Handover, Policy},
+    policy::{Conflict, Handover, Policy, SignedText},
     properties::Property,
 };
 
@@ -197,6 +197,62 @@ pub const FLAWS: &[Flaw] = &[
         scenario: "signatures",
         seen_in: &[],
         apply: |policy| policy.signature_memory_outlasts_window = false,
+    },
+    Flaw {
+        name: "forgotten-on-one-clock",
+        about: "a used payload is forgotten once it is too old on one LoginServer's clock",
+        breaks: Property::SignatureOnce,
+        scenario: "two-clocks",
+        seen_in: &[],
+        apply: |policy| policy.signature_memory_counts_skew = false,
+    },
+    Flaw {
+        name: "forgotten-with-the-cache",
+        about: "a cache that lost its memory of used payloads takes them again",
+        breaks: Property::SignatureOnce,
+        scenario: "forgotten",
+        seen_in: &[],
+        apply: |policy| policy.signature_grace_after_loss = false,
+    },
+    Flaw {
+        name: "glued-members",
+        about: "names and values are signed with nothing between them",
+        breaks: Property::Authentic,
+        scenario: "recombined",
+        seen_in: &[],
+        apply: |policy| policy.signed_text = SignedText::Glued,
+    },
+    Flaw {
+        name: "joined-members",
+        about: "members are joined for signing, whatever separators are in them",
+        breaks: Property::SignatureFresh,
+        scenario: "recombined",
+        seen_in: &[],
+        apply: |policy| policy.signed_text = SignedText::Joined,
+    },
+    Flaw {
+        name: "no-evidence",
+        about: "whoever shows nothing is logged in as the one he names",
+        breaks: Property::Authentic,
+        scenario: "recombined",
+        seen_in: &[],
+        apply: |policy| policy.evidence_required = false,
+    },
+    Flaw {
+        name: "session-key-revived",
+        about: "a session's key is made of its account, and good again with the next login",
+        breaks: Property::SessionExpires,
+        scenario: "expiry",
+        seen_in: &[],
+        apply: |policy| policy.session_keys_drawn = false,
+    },
+    Flaw {
+        name: "relogin-kicks-nobody",
+        about: "the old session stays live beside the new one",
+        breaks: Property::SingleLiveSession,
+        scenario: "takeover-local",
+        seen_in: &[],
+        apply: |policy| policy.conflict = Conflict::KeepBoth,
     },
     Flaw {
         name: "any-password",

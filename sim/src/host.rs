@@ -187,6 +187,8 @@ pub enum TimerKind {
     ServerLease,
     /// [`Timer::Grace`]
     Grace,
+    /// [`Timer::PayloadGrace`]
+    PayloadGrace,
     /// [`Timer::Seat`]
     Seat,
     /// [`Timer::LinkUnverified`]
@@ -211,7 +213,7 @@ pub enum TimerKind {
 
 impl TimerKind {
     /// All kinds.
-    pub const ALL: [Self; 20] = [
+    pub const ALL: [Self; 21] = [
         Self::Reply,
         Self::Heartbeat,
         Self::Leave,
@@ -222,6 +224,7 @@ impl TimerKind {
         Self::PayloadEnd,
         Self::ServerLease,
         Self::Grace,
+        Self::PayloadGrace,
         Self::Seat,
         Self::LinkUnverified,
         Self::Unverified,
@@ -248,6 +251,7 @@ impl TimerKind {
             Timer::PayloadEnd(_) => Self::PayloadEnd,
             Timer::ServerLease(_) => Self::ServerLease,
             Timer::Grace => Self::Grace,
+            Timer::PayloadGrace => Self::PayloadGrace,
             Timer::Seat(_) => Self::Seat,
             Timer::LinkUnverified(_) => Self::LinkUnverified,
             Timer::Unverified(_) => Self::Unverified,
@@ -275,6 +279,7 @@ impl TimerKind {
             Self::PayloadEnd => "payload_end",
             Self::ServerLease => "server_lease",
             Self::Grace => "grace",
+            Self::PayloadGrace => "payload_grace",
             Self::Seat => "seat",
             Self::LinkUnverified => "link_unverified",
             Self::Unverified => "unverified",

@@ -31,6 +31,7 @@ pub mod scenario;
 pub mod setup;
 pub mod shared;
 pub mod shrink;
+mod signed_text;
 pub mod simulate;
 pub mod trace;
 pub mod weaknesses;

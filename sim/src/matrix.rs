@@ -21,7 +21,11 @@ use crate::{
     world::Broken,
 };
 
-/// States after which a row of `mope` ends, at the end of a level: most of its worlds are open-ended, since nothing is ever refused.
+/// The original systems, and whether only scenarios are played by their rules in which somebody is vouched for: the
+/// others would show what `mope` shows.
+const ORIGINALS: [(&str, bool); 3] = [("mope", false), ("gtarcade", true), ("gamecloud", true)];
+
+/// States after which a row of an original system ends, at the end of a level: most of its worlds are open-ended, since nothing is ever refused.
 pub const STATES_MAX: u64 = 100_000;
 
 /// One row to be.
@@ -31,6 +35,8 @@ pub struct Subject {
     pub group: &'static str,
     /// Its name.
     pub name: String,
+    /// How files about it are called, in front of the property.
+    file: String,
     /// The scenario by its rules, ready to be explored; which properties are watched is for the row to say.
     setup: Setup,
     /// The properties that are looked at; none: all.
@@ -60,15 +66,18 @@ pub fn subjects() -> Vec<Subject> {
         let policy = scenario.policy().expect("shipped scenarios name policies");
         Setup::with_policy(scenario.clone(), policy)
     };
+    let by = |policy: &str, scenario: &Scenario| format!("{policy}-{}", scenario.name);
     let mut subjects = Vec::new();
     for scenario in Scenario::shipped() {
         let (name, watch) = (scenario.name.clone(), scenario.watch.clone());
-        subjects.push(Subject { group: "strict", name, setup: ready(&scenario), watch });
+        let file = by("strict", &scenario);
+        subjects.push(Subject { group: "strict", name, file, setup: ready(&scenario), watch });
     }
     for scenario in Shelf::Limits.scenarios() {
         let (name, watch) = (scenario.name.clone(), scenario.watch.clone());
         subjects.push(Subject {
             group: "strict, beyond what it promises",
+            file: name.clone(),
             name,
             setup: ready(&scenario),
             watch,
@@ -76,24 +85,40 @@ pub fn subjects() -> Vec<Subject> {
     }
     for flaw in FLAWS {
         let name = format!("{} ({})", flaw.name, flaw.scenario);
-        let watch = vec![flaw.breaks];
-        subjects.push(Subject { group: "strict without a rule", name, setup: flaw.setup(), watch });
+        let (file, watch) = (flaw.name.to_owned(), vec![flaw.breaks]);
+        subjects.push(Subject { group: "strict without a rule", name, file, setup: flaw.setup(), watch });
     }
     for weakness in WEAKNESSES {
         let scenario = Scenario::named(weakness.scenario).expect("weaknesses name shipped scenarios");
         let name = format!("{} ({})", weakness.id, weakness.scenario);
-        let watch = scenario.watch.clone();
-        subjects.push(Subject { group: "mope, weakness by weakness", name, setup: ready(&scenario), watch });
+        let group = match &scenario.policy[..] {
+            "gtarcade" => "gtarcade, weakness by weakness",
+            "gamecloud" => "gamecloud, weakness by weakness",
+            _ => "mope, weakness by weakness",
+        };
+        let (file, watch) = (scenario.name.clone(), scenario.watch.clone());
+        subjects.push(Subject { group, name, file, setup: ready(&scenario), watch });
     }
-    for mut scenario in Scenario::shipped() {
-        scenario.policy = "mope".to_owned();
-        let (name, watch) = (scenario.name.clone(), scenario.watch.clone());
-        subjects.push(Subject { group: "mope", name, setup: ready(&scenario), watch });
+    for (original, vouched_for) in ORIGINALS {
+        let played =
+            |scenario: &Scenario| !vouched_for || scenario.players.iter().any(|player| player.signed);
+        for mut scenario in Scenario::shipped().into_iter().filter(played) {
+            scenario.policy = original.to_owned();
+            let (name, watch) = (scenario.name.clone(), scenario.watch.clone());
+            let file = by(original, &scenario);
+            subjects.push(Subject { group: original, name, file, setup: ready(&scenario), watch });
+        }
     }
     subjects
 }
 
 impl Subject {
+    /// Whether it is played by all the rules of an original system.
+    #[must_use]
+    pub fn is_original(&self) -> bool {
+        ORIGINALS.iter().any(|(original, _)| *original == self.group)
+    }
+
     /// Explores the row: a cell for each property, and a way to each violation.
     pub fn explore(&self, bounds: Bounds, progress: &mut dyn FnMut(Progress)) -> (Vec<Cell>, Vec<Trace>) {
         let claimed = |property: &Property| self.watch.is_empty() || self.watch.contains(property);
@@ -109,7 +134,7 @@ impl Subject {
             let report = explore(&setup, wanted, bounds, progress);
             for violation in &report.violations {
                 let Broken::Property(property) = violation.broken else { continue };
-                let name = format!("{}-{}", self.file(), property.name());
+                let name = format!("{}-{}", self.file, property.name());
                 let steps = violation.choices.len() as u64;
                 let trace = Some(format!("traces/{name}.replay.toml"));
                 cells[property as usize] =
@@ -137,16 +162,6 @@ impl Subject {
             break;
         }
         (cells, traces)
-    }
-
-    fn file(&self) -> String {
-        let name = self.name.split(' ').next().unwrap_or_default();
-        let by = match self.group {
-            "strict" => "strict-",
-            "mope" => "mope-",
-            _ => "",
-        };
-        format!("{by}{name}").to_lowercase()
     }
 }
 

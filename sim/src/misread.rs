@@ -134,6 +134,10 @@ mod tests {
             ("no account name", "[[players]]\naccount = \"ann\"\n[[players]]\naccount = \"\"\n"),
             ("no account", "[[players]]\naccount = \"ann\"\n[[players]]\nregister = true\n"),
             ("an unknown cheat", "[[players]]\naccount = \"ann\"\ncheat = \"flies\"\n"),
+            (
+                "an attacker nobody signs for",
+                "[attacker]\nmembers = {}\nsigned = true\n[[players]]\naccount = \"ann\"\n",
+            ),
             ("nobody", "name = \"empty\"\n"),
             ("everybody", &many),
             ("what moves a cursor", "name = \"\u{1b}[2Jä\"\u{7f}\n"),

@@ -18,13 +18,16 @@ pub struct Scenario {
     pub name: String,
     /// What it shows, in a sentence.
     pub about: String,
-    /// The profile: `strict` or `mope`.
+    /// The profile: one of [`Policy::PROFILES`].
     pub policy: String,
     /// Rules that differ from the profile, by the names of [`Policy`]'s fields.
     #[serde(skip_serializing_if = "toml::Table::is_empty")]
     pub rules: toml::Table,
     /// RoomServers.
     pub servers: u8,
+    /// LoginServers, each with a clock of its own. Players go to them in turn, an attacker to any.
+    #[serde(skip_serializing_if = "is_one")]
+    pub login_servers: u8,
     /// Players per room.
     pub room_capacity: u16,
     /// Links that take time: their messages are delivered by choice, in any interleaving. Messages on the
@@ -89,7 +92,7 @@ pub struct Faults {
     /// Clocks that jump further than the bound on drift: a lease or a grace ends at the cache while a server still
     /// counts on it.
     pub clock_jump: u8,
-    /// Signed payloads whose window begins or ends on the clock of the LoginServer.
+    /// Signed payloads whose window begins or ends on the clock of a LoginServer.
     pub age: u8,
 }
 
@@ -101,6 +104,37 @@ pub struct AttackerPlan {
     pub moves: u8,
     /// His own account, if he has one.
     pub account: Option<String>,
+    /// He logs in to it by what is signed for him, and by no password.
+    #[serde(skip_serializing_if = "is_false")]
+    pub signed: bool,
+    /// What else is signed for him, with texts of his choice: a nickname, say.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, String>,
+}
+
+impl AttackerPlan {
+    fn validate(&self) -> Result<(), ScenarioError> {
+        let wrong = |key, why| Err(ScenarioError::Attacker { key, why });
+        if self.signed && self.account.is_none() {
+            return wrong("signed", "signed is about the attacker's own account");
+        }
+        if !self.signed && !self.members.is_empty() {
+            return wrong("members", "members are signed, or they are nothing");
+        }
+        let long = |(name, value): (&String, &String)| name.len() > 64 || value.len() > 64;
+        if self.members.len() > 8 || self.members.iter().any(long) {
+            return wrong("members", "there are at most 8 members, with names and values of 64 bytes");
+        }
+        Ok(())
+    }
+}
+
+const fn is_one(count: &u8) -> bool {
+    *count == 1
+}
+
+const fn is_false(flag: &bool) -> bool {
+    !*flag
 }
 
 /// A player.
@@ -157,6 +191,7 @@ impl Default for Scenario {
             policy: "strict".into(),
             rules: toml::Table::new(),
             servers: 1,
+            login_servers: 1,
             room_capacity: 50,
             slow: vec![
                 LinkKind::PlayerLogin,
@@ -186,6 +221,8 @@ pub const EXPLORED_PLAYERS_MAX: usize = 64;
 pub const ALWAYS: u8 = u8::MAX;
 /// Most RoomServers of a world.
 pub const SERVERS_MAX: usize = 8;
+/// Most LoginServers of a world.
+pub const LOGIN_SERVERS_MAX: usize = 3;
 
 /// Why a scenario cannot be played.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -213,6 +250,13 @@ pub enum ScenarioError {
         /// The name.
         name: String,
     },
+    /// What the attacker is, does not go together, or is too much.
+    Attacker {
+        /// The key that does not fit.
+        key: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
     /// What a player does, does not go together.
     Player {
         /// The player, counted from 0.
@@ -227,9 +271,14 @@ pub enum ScenarioError {
 impl fmt::Display for ScenarioError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownPolicy(name) => write!(f, "there is no policy {name:?}; there are strict and mope"),
+            Self::UnknownPolicy(name) => {
+                let names = Policy::PROFILES.map(|(known, _)| known).join(", ");
+                write!(f, "there is no policy {name:?}; there are {names}")
+            }
             Self::Rule { why, .. } => f.write_str(why),
-            Self::Size { why, .. } | Self::Player { why, .. } => f.write_str(why),
+            Self::Size { why, .. } | Self::Player { why, .. } | Self::Attacker { why, .. } => {
+                f.write_str(why)
+            }
             Self::Account { name, .. } => {
                 write!(f, "{name:?} is no account name: 1 to 32 bytes")
             }
@@ -254,6 +303,7 @@ impl ScenarioError {
                 vec!["players".to_owned(), player.to_string(), (*key).to_owned()]
             }
             Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
+            Self::Attacker { key, .. } => vec!["attacker".to_owned(), (*key).to_owned()],
         }
     }
 }
@@ -287,6 +337,10 @@ impl Scenario {
         if self.servers == 0 || usize::from(self.servers) > SERVERS_MAX {
             return Err(ScenarioError::Size { key: "servers", why: "a scenario has 1 to 8 servers" });
         }
+        if self.login_servers == 0 || usize::from(self.login_servers) > LOGIN_SERVERS_MAX {
+            let why = "a scenario has 1 to 3 login servers";
+            return Err(ScenarioError::Size { key: "login_servers", why });
+        }
         let nameless = |player: &Player| player.account.is_empty() || player.account.len() > 32;
         if let Some(player) = self.players.iter().position(nameless) {
             let name = self.players[player].account.clone();
@@ -307,6 +361,7 @@ impl Scenario {
         {
             return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
+        self.attacker.as_ref().map_or(Ok(()), AttackerPlan::validate)?;
         self.policy().map(|_| ())
     }
 

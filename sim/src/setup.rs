@@ -2,7 +2,7 @@
 //! while a world runs.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::atomic::{AtomicU32, Ordering},
 };
 
@@ -27,11 +27,14 @@ use crate::{
     host::{Host, HostRole, TimerKind},
     net::{Body, LinkKind},
     reductions::Reductions,
-    scenario::{CheatName, Faults, Scenario, ScenarioError},
+    scenario::{AttackerPlan, CheatName, Faults, Scenario, ScenarioError},
+    signed_text::{can_be_read, written},
 };
 
 /// Connections one player may open in a world; names of connections are built on it.
 pub(crate) const CONNS_PER_PLAYER: u64 = 1000;
+/// Those of them that an attacker may open to one LoginServer: more than he has moves.
+const ATTACKERS_CONNS: u64 = 300;
 /// Names of links between RoomServers and RCenter start here.
 pub(crate) const FIRST_LINK: u64 = 1_000_000_000;
 
@@ -54,6 +57,7 @@ pub struct Setup {
     watched: Properties,
     /// Per player, the last one before him who wants the same.
     alike: Vec<Option<usize>>,
+    vouched_for: Vec<Identity>,
     goals: AtomicU32,
     premises: AtomicU32,
 }
@@ -78,6 +82,7 @@ impl Setup {
         let mut names: Vec<String> = (1..=scenario.players.len()).map(|n| format!("player-{n}")).collect();
         names.extend(["login", "accounts", "cache", "rcenter"].map(String::from));
         names.extend((1..=scenario.servers).map(|n| format!("room-{n}")));
+        names.extend((2..=scenario.login_servers).map(|n| format!("login-{n}")));
         let mut fires = [0; TimerKind::ALL.len()];
         for (kind, count) in &scenario.timers {
             fires[*kind as usize] = *count;
@@ -101,7 +106,14 @@ impl Setup {
             watched = Properties::ALL;
         }
         let mut last = BTreeMap::new();
-        let alike = scenario.players.iter().enumerate().map(|(n, player)| last.insert(player, n)).collect();
+        // Who goes to another LoginServer is another one.
+        let server = |n: usize| n % usize::from(scenario.login_servers);
+        let players = scenario.players.iter().enumerate();
+        let alike = players.map(|(n, player)| last.insert((player, server(n)), n)).collect();
+        let signed = scenario.players.iter().filter(|player| player.signed).map(|it| it.account.as_str());
+        let attacker = scenario.attacker.iter().filter(|plan| plan.signed);
+        let signed: BTreeSet<&str> = signed.chain(attacker.filter_map(|it| it.account.as_deref())).collect();
+        let vouched_for = signed.into_iter().filter_map(identity).collect();
         let players = scenario.players.len();
         Self {
             scenario,
@@ -114,6 +126,7 @@ impl Setup {
             watched,
             players,
             alike,
+            vouched_for,
             goals: AtomicU32::new(0),
             premises: AtomicU32::new(0),
         }
@@ -134,12 +147,12 @@ impl Setup {
     /// How many nodes there are.
     #[must_use]
     pub fn nodes(&self) -> usize {
-        self.first_room() + usize::from(self.scenario.servers)
+        self.rooms().end + usize::from(self.scenario.login_servers) - 1
     }
 
     /// The nodes that are RoomServers.
     pub(crate) fn rooms(&self) -> std::ops::Range<usize> {
-        self.first_room()..self.nodes()
+        self.first_room()..self.first_room() + usize::from(self.scenario.servers)
     }
 
     /// The properties that are judged.
@@ -153,9 +166,36 @@ impl Setup {
         self.players
     }
 
-    pub(crate) const fn login(&self) -> usize {
+    const fn login(&self) -> usize {
         self.players
     }
+
+    /// The nodes that are LoginServers. All but the first come behind everybody else.
+    pub(crate) fn logins(&self) -> impl Iterator<Item = usize> + use<> {
+        std::iter::once(self.login()).chain(self.rooms().end..self.nodes())
+    }
+
+    pub(crate) fn is_login(&self, node: usize) -> bool {
+        self.login_number(node).is_some()
+    }
+
+    /// Which of the LoginServers this node is.
+    pub(crate) fn login_number(&self, node: usize) -> Option<usize> {
+        self.logins().position(|login| login == node)
+    }
+
+    /// The LoginServer that a request on this connection goes to.
+    pub(crate) fn login_of(&self, conn: ConnId) -> usize {
+        let number = match self.player_of(conn) {
+            Some(player) => player % usize::from(self.scenario.login_servers),
+            None => {
+                let conn = conn.0.saturating_sub(self.attackers_first_conn());
+                usize::try_from(conn / ATTACKERS_CONNS).unwrap_or(0)
+            }
+        };
+        self.logins().nth(number).unwrap_or(self.login())
+    }
+
     pub(crate) const fn accounts(&self) -> usize {
         self.players + 1
     }
@@ -183,6 +223,11 @@ impl Setup {
         if conn.0 < FIRST_LINK && player >= 1 && player <= self.players { Some(player - 1) } else { None }
     }
 
+    /// The first name for the attacker's connections to a LoginServer.
+    pub(crate) fn attackers_first_conn_to(&self, login: u8) -> u64 {
+        self.attackers_first_conn() + u64::from(login) * ATTACKERS_CONNS
+    }
+
     /// The first name for the attacker's connections.
     pub(crate) const fn attackers_first_conn(&self) -> u64 {
         (self.players as u64 + 1) * CONNS_PER_PLAYER
@@ -194,9 +239,37 @@ impl Setup {
         conn.0 >= first && conn.0 < first + CONNS_PER_PLAYER
     }
 
-    /// The name of the attacker's own account.
-    pub(crate) fn attackers_name(&self) -> Option<Name> {
-        Some(name(self.scenario.attacker.as_ref()?.account.as_deref()?))
+    /// The attacker's own account, in this store.
+    pub(crate) fn attackers_account(&self, store: &Accounts) -> Option<AccountId> {
+        let plan = self.scenario.attacker.as_ref()?;
+        let own = plan.account.as_deref()?;
+        if plan.signed { store.by_identity(&identity(own)?) } else { store.by_name(&name(own)) }
+    }
+
+    /// What the attacker logs in to his own account with.
+    pub(crate) fn attackers_credentials(&self) -> Option<Credentials> {
+        let plan = self.scenario.attacker.as_ref()?;
+        let own = plan.account.as_deref()?;
+        if !plan.signed {
+            return Some(Credentials::Password { name: name(own), password: password(own) });
+        }
+        let payload = Payload::new(u128::from(self.attackers_first_conn()).to_be_bytes());
+        Some(Credentials::Signed { identity: identity(own)?, registers: false, payload, age: Age::Fresh })
+    }
+
+    /// Everybody who logs in by what is signed for him, in order: an attacker knows their names.
+    pub(crate) fn vouched_for(&self) -> &[Identity] {
+        &self.vouched_for
+    }
+
+    /// Whether the signature of what was signed for `own` fits what is read into it: that it was signed for
+    /// `account`, then or, if `moved`, at another time.
+    pub(crate) fn fits(&self, own: &Identity, account: &Identity, moved: bool) -> bool {
+        let plan = self.scenario.attacker.as_ref();
+        let is_his = |plan: &&AttackerPlan| plan.signed && plan.account.as_deref() == Some(&own.subject);
+        let members = plan.filter(is_his).map(|plan| plan.members.clone()).unwrap_or_default();
+        let form = self.settings.policy.signed_text;
+        can_be_read(form, &written(form, &own.subject, &members), &account.subject, moved)
     }
 
     /// Whether an attacker reads what these two nodes say to each other.
@@ -230,6 +303,10 @@ impl Setup {
     }
 
     const fn link_kind(&self, from: usize, to: usize) -> Option<LinkKind> {
+        // LoginServers are all alike.
+        let rooms_end = self.first_room() + self.scenario.servers as usize;
+        let from = if from < rooms_end { from } else { self.login() };
+        let to = if to < rooms_end { to } else { self.login() };
         let (low, high) = if from < to { (from, to) } else { (to, from) };
         if low < self.players {
             return Some(if high == self.login() { LinkKind::PlayerLogin } else { LinkKind::PlayerRoom });
@@ -303,6 +380,8 @@ impl Setup {
         hosts.push(Host::new(HostRole::Center(RCenter::new())));
         hosts.extend((0..self.scenario.servers).map(|n| Host::new(self.room(usize::from(n), 0))));
         hosts
+            .extend((1..self.scenario.login_servers).map(|_| Host::new(HostRole::Login(LoginServer::new()))));
+        hosts
     }
 
     /// A life of a RoomServer.
@@ -323,8 +402,8 @@ impl Setup {
         let players = self.scenario.players.iter().filter(|player| !player.register && !player.no_account);
         let mut existing: Vec<(&str, bool)> =
             players.map(|player| (player.account.as_str(), player.signed)).collect();
-        let attackers = self.scenario.attacker.as_ref().and_then(|plan| plan.account.as_deref());
-        existing.extend(attackers.map(|account| (account, false)));
+        let attacker = self.scenario.attacker.as_ref();
+        existing.extend(attacker.and_then(|plan| Some((plan.account.as_deref()?, plan.signed))));
         existing.sort_unstable();
         existing.dedup();
         for (account, signed) in existing {
@@ -350,10 +429,8 @@ impl Setup {
 
     /// The attacker before anything happened.
     pub(crate) fn attacker(&self) -> Attacker {
-        let plan = self.scenario.attacker.as_ref();
-        let own = plan.and_then(|plan| plan.account.as_deref());
-        let own = own.map(|own| Credentials::Password { name: name(own), password: password(own) });
-        Attacker::new(plan.map_or(0, |plan| plan.moves), own)
+        let moves = self.scenario.attacker.as_ref().map_or(0, |plan| plan.moves);
+        Attacker::new(moves, self.attackers_credentials())
     }
 
     fn player(&self, n: usize) -> HostRole {

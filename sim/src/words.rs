@@ -19,7 +19,8 @@ fn key(bits: [u8; 16]) -> String {
 
 /// A simulated payload's short name: the connection it was signed for.
 pub(crate) fn payload(it: Payload) -> String {
-    format!("payload {}", u128::from_be_bytes(it.bits()))
+    u64::try_from(u128::from_be_bytes(it.bits()))
+        .map_or_else(|_| "nothing".into(), |it| format!("payload {it}"))
 }
 
 fn token(key_: Option<&RoomKey>) -> String {
@@ -192,6 +193,7 @@ pub fn timer(timer: &Timer) -> String {
         Timer::Backoff(..) => "may try again".into(),
         Timer::SessionEnd(it) => format!("session {} ends", key(it.bits())),
         Timer::TokenEnd(it) => format!("time of token {} is over", key(it.bits())),
+        Timer::PayloadGrace => "what was used before the loss is too old now".into(),
         Timer::PayloadEnd(it) => format!("{} is forgotten", payload(*it)),
         Timer::ServerLease(server) => format!("lease of {server} ends in the cache"),
         Timer::Grace => "grace ends".into(),

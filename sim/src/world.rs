@@ -14,10 +14,10 @@ use std::{collections::VecDeque, hash::Hash, time::Duration};
 
 use gatepass_core::{
     cache::Cache,
-    ids::{AccountId, ConnId, Generation, Payload, ServerId},
+    ids::{AccountId, ConnId, Generation, ServerId},
     ledger::{Ended, Fact, Ledger},
     login::LoginServer,
-    message::{Age, Answer, Asker, CacheAnswer, Message, Question, ToCenter, ToServer},
+    message::{Answer, Asker, CacheAnswer, Message, Question, ToCenter, ToServer},
     policy::Policy,
     properties::{Goal, Judgement, Properties, Property},
     rcenter::RCenter,
@@ -25,6 +25,7 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
+use self::age::Signed;
 pub use self::pack::{Packed, Store};
 use crate::{
     attacker::Attacker,
@@ -56,8 +57,8 @@ pub struct World {
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
     lost_leases: Shared<Vec<(ServerId, u32)>>,
     attacker: Shared<Attacker>,
-    /// Signed payloads that somebody has sent, in order, and how old they are on the clock of their verifier.
-    windows: Shared<Vec<(Payload, Age)>>,
+    /// Payloads that were signed, in order.
+    signed: Shared<Vec<Signed>>,
     broken: Option<Broken>,
 }
 
@@ -69,7 +70,7 @@ impl Clone for World {
             ledger: self.ledger.clone(),
             lost_leases: self.lost_leases.clone(),
             attacker: self.attacker.clone(),
-            windows: self.windows.clone(),
+            signed: self.signed.clone(),
             waiting: self.waiting.clone(),
             ..*self
         }
@@ -77,14 +78,14 @@ impl Clone for World {
 
     /// Leaves alone what is the same already: a checker does this for every step.
     fn clone_from(&mut self, source: &Self) {
-        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, windows, broken } =
+        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, signed, broken } =
             self;
         hosts.clone_from(&source.hosts);
         net.clone_from(&source.net);
         ledger.clone_from(&source.ledger);
         lost_leases.clone_from(&source.lost_leases);
         attacker.clone_from(&source.attacker);
-        windows.clone_from(&source.windows);
+        signed.clone_from(&source.signed);
         waiting.clone_from(&source.waiting);
         (*faults, *fires) = (source.faults, source.fires);
         (*past, *broken) = (source.past, source.broken);
@@ -202,9 +203,12 @@ impl World {
             past: Past::default(),
             lost_leases: Shared::new(Vec::new()),
             attacker: Shared::new(setup.attacker()),
-            windows: Shared::new(Vec::new()),
+            signed: Shared::new(Vec::new()),
             broken: None,
         };
+        if let Some(own) = setup.attackers_credentials() {
+            world.sign(&own);
+        }
         for node in setup.players()..setup.nodes() {
             scratch.queue.push_back((node, Event::Command(Command::Start)));
         }
@@ -309,7 +313,7 @@ impl World {
             }
         }
         self.fault_choices(setup, choices);
-        self.age_choices(choices);
+        self.age_choices(setup, choices);
     }
 
     /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
@@ -330,7 +334,7 @@ impl World {
                 choices.push(Choice::Crash(node as u16));
             }
         };
-        crash(setup.login(), self.faults.crash_login);
+        setup.logins().for_each(|login| crash(login, self.faults.crash_login));
         crash(setup.center(), self.faults.crash_center);
         crash(setup.cache(), self.faults.crash_cache);
         crash(setup.accounts(), self.faults.crash_accounts);
@@ -357,9 +361,8 @@ impl World {
         }
         let attacker = self.attacker.get();
         if attacker.moves > 0 {
-            let rooms = setup.first_room() as u16..setup.nodes() as u16;
             let connected = self.attackers_conn(setup).is_some();
-            choices.extend(attacker.attacks(rooms, connected).into_iter().map(Choice::Attack));
+            choices.extend(attacker.attacks(setup, connected).into_iter().map(Choice::Attack));
         }
         if self.faults.lose_cache > 0 {
             choices.push(Choice::LoseCache);
@@ -393,6 +396,9 @@ impl World {
             // What was used is forgotten only when nobody can use it again.
             Timer::PayloadEnd(payload) if setup.settings.policy.signature_memory_outlasts_window => {
                 self.is_over(setup, *payload)
+            }
+            Timer::PayloadGrace if setup.settings.policy.signature_memory_outlasts_window => {
+                self.lost_payloads_are_over(setup)
             }
             _ => true,
         }
@@ -525,7 +531,7 @@ impl World {
                 self.faults.clock_jump > 0 && self.jump(setup, usize::from(node), kind, nth, scratch)
             }
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
-            Choice::Age(nth) => self.grow_older(setup, nth, scratch),
+            Choice::Age { nth, clock } => self.grow_older(setup, nth, clock, scratch),
         }
     }
 }

@@ -24,6 +24,8 @@ struct Model {
     in_grace: bool,
     sessions: BTreeMap<SessionKey, AccountId>,
     payloads: BTreeSet<Payload>,
+    /// Payloads may have been used before it began.
+    forgot_payloads: bool,
     /// In the order of issue.
     tokens: Vec<Token>,
     newest: BTreeMap<AccountId, usize>,
@@ -55,6 +57,9 @@ impl Model {
                     // The same question once more uses nothing up.
                     Some(_) => return *answer == Done,
                     None => {}
+                }
+                if payload.is_some() && self.forgot_payloads {
+                    return *answer == Refused(Refusal::SignatureDoubtful);
                 }
                 if payload.is_some_and(|payload| !self.payloads.insert(payload)) {
                     return *answer == Refused(Refusal::SignatureReplayed);
@@ -224,6 +229,7 @@ impl Model {
             }
             Timer::ServerLease(server) => self.lease_ended(server),
             Timer::Grace => self.in_grace = false,
+            Timer::PayloadGrace => self.forgot_payloads = false,
             _ => {}
         }
     }
@@ -270,7 +276,7 @@ fn answers_as_its_model_says() {
     for in_grace in [false, true] {
         lives(|draws| {
             let mut life = Life::new(Kind::Cache, Cache::new(NOW, in_grace), Policy::STRICT);
-            let mut model = Model { in_grace, ..Model::default() };
+            let mut model = Model { in_grace, forgot_payloads: in_grace, ..Model::default() };
             life.step(Event::Command(gatepass_core::role::Command::Start));
             for &draw in draws {
                 let event = event(&mut life, &model, &mut Draw(draw));
@@ -315,6 +321,7 @@ fn answers_as_its_model_says() {
         "Refused(Replaced)",
         "Refused(NoSession)",
         "Refused(SignatureReplayed)",
+        "Refused(SignatureDoubtful)",
     ] {
         assert!(told.get(word).is_some_and(|times| *times > 5), "{word}: {told:?}");
     }

@@ -152,7 +152,7 @@ impl Draw {
     }
 
     fn timer(&mut self) -> Timer {
-        match self.below(19) {
+        match self.below(20) {
             0 => Timer::Reply,
             1 => Timer::Heartbeat,
             2 => Timer::Leave,
@@ -171,6 +171,7 @@ impl Draw {
             15 => Timer::LeaseEnd(self.below(6) as u32),
             16 => Timer::Announce,
             17 => Timer::PayloadEnd(self.payload()),
+            18 => Timer::PayloadGrace,
             _ => Timer::DrainEnd,
         }
     }

@@ -11,8 +11,8 @@ use gatepass_core::{
 
 use crate::events::{Kind, Memory, SECRETS, secret};
 
-/// Both profiles: the one that keeps every rule, and the one that keeps few.
-pub(crate) const POLICIES: [Policy; 2] = [Policy::STRICT, Policy::MOPE];
+/// The profile that keeps every rule, and those that keep few.
+pub(crate) const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::MOPE, Policy::GAMECLOUD];
 
 /// Keys that are all different, and known when they show.
 #[derive(Clone)]

@@ -290,6 +290,7 @@ impl Scrub<'_> {
             | Timer::Backoff(..)
             | Timer::ServerLease(_)
             | Timer::Grace
+            | Timer::PayloadGrace
             | Timer::Seat(_)
             | Timer::LinkUnverified(_)
             | Timer::Unverified(_)

@@ -241,7 +241,7 @@ impl Judge {
         let own = |conn: &ConnId| own_conn(*conn, life);
         let (broken, account, what) = match &noted.what {
             What::Gone(server) => return self.ledger.server_gone(*server),
-            What::Requested(conn, request) => return self.ledger.requested(own(conn), request),
+            What::Requested(conn, request) => return self.ledger.requested(own(conn), request, None),
             What::Replied(conn, reply) => {
                 (self.ledger.replied(own(conn), reply).broken, None, told(&**reply))
             }

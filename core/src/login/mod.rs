@@ -155,7 +155,7 @@ impl LoginServer {
                     AccountsAnswer::Verified { account, name: own, newbie, guest } => {
                         self.backoff.succeeded(addr, name, out);
                         let password = guest.then_some(guest_password);
-                        let session = SessionKey::new(cx.entropy.bits());
+                        let session = session_key(cx, account);
                         let login = Login { account, name: own, newbie, password };
                         let payload = signature.map(|(payload, _)| payload);
                         Next::Ask(
@@ -324,6 +324,16 @@ const fn account_name(credentials: &Credentials) -> Option<Name> {
         Credentials::Password { name, .. } | Credentials::Register { name, .. } => Some(*name),
         Credentials::Guest { .. } | Credentials::Signed { .. } => None,
     }
+}
+
+/// The key of a new session. What is made of the account alone is the same at every login: it is good again whenever
+/// its owner logs in, in whosever hands it is.
+fn session_key(cx: &mut Cx<'_>, account: AccountId) -> SessionKey {
+    let bits = cx.entropy.bits();
+    if cx.settings.policy.session_keys_drawn {
+        return SessionKey::new(bits);
+    }
+    SessionKey::new(u128::from(account.0).to_be_bytes())
 }
 
 /// A guest's password: 128 random bits as hex.

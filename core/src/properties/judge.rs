@@ -4,7 +4,7 @@ use super::{Properties, Property};
 use crate::{
     accounts::is_guest_name,
     ids::{AccountId, ConnId, RoomKey, Seq, ServerId, SessionKey},
-    ledger::{Claim, Ended, Fact, Ledger, Live, Session, Token},
+    ledger::{Claim, Ended, Evidence, Fact, Ledger, Live, Session, Token},
     message::{
         Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom,
     },
@@ -57,6 +57,9 @@ impl Ledger {
                 broken = met;
             }
             Fact::SessionOpened { key, account } => {
+                // Whoever got hold of it while it was good has it still.
+                let revived = self.sessions.get(&key).is_some_and(|session| session.ended);
+                broken.add_if(revived, Property::SessionExpires);
                 let unused = self.verified.get_mut(&account).filter(|unused| **unused > 0);
                 let genuine = unused.map(|unused| *unused -= 1).is_some();
                 for session in self.sessions.values_mut().filter(|session| session.account == account) {
@@ -185,13 +188,13 @@ impl Ledger {
         broken
     }
 
-    /// A request came to a LoginServer.
-    pub fn requested(&mut self, conn: ConnId, request: &Request) {
+    /// A request came to a LoginServer. `evidence`: what the signed payload in it is worth, where that can be seen.
+    pub fn requested(&mut self, conn: ConnId, request: &Request, evidence: Option<Evidence>) {
         let claim = match &request.body {
             RequestBody::Login(Credentials::Password { name, .. } | Credentials::Register { name, .. }) => {
                 Claim::Name(*name)
             }
-            RequestBody::Login(Credentials::Signed { identity, .. }) => Claim::Identity(*identity),
+            RequestBody::Login(Credentials::Signed { identity, .. }) => Claim::Signed(*identity, evidence),
             RequestBody::Login(Credentials::Guest { .. }) => Claim::Guest,
             RequestBody::Room { session: Some(session), .. }
             | RequestBody::Session { session: Some(session) } => Claim::Session(*session),
@@ -205,10 +208,17 @@ impl Ledger {
     /// A request was answered.
     pub fn replied(&mut self, conn: ConnId, reply: &Reply) -> Judgement {
         let claim = self.asked.remove(&conn);
+        let Judgement { mut met, mut broken } = Judgement::default();
         let own = match reply {
             Reply::LoggedIn { name, account, .. } => match claim {
                 Some(Claim::Name(claimed)) => claimed == *name,
-                Some(Claim::Identity(identity)) => self.is_of(*account, identity),
+                Some(Claim::Signed(identity, evidence)) => {
+                    if let Some(Evidence { identity: signed, age }) = evidence {
+                        broken.add_if(signed != Some(identity), Property::Authentic);
+                        broken.add_if(age != Age::Fresh, Property::SignatureFresh);
+                    }
+                    self.is_of(*account, identity)
+                }
                 Some(Claim::Guest) => is_guest_name(name),
                 Some(Claim::Session(_)) | None => false,
             },
@@ -229,7 +239,6 @@ impl Ledger {
             Reply::Refused(Refusal::UnknownAccount) => false,
             Reply::Refused(_) => return Judgement::default(),
         };
-        let Judgement { mut met, mut broken } = Judgement::default();
         broken.add_if(!own, Property::NoSecretLeaks);
         met.add_if(!self.asked.is_empty(), Property::NoSecretLeaks);
         Judgement { met, broken }

@@ -33,17 +33,20 @@ pub enum Property {
     /// unverified connections. Expiry is the cache's alone, so no drift of clocks matters. Exercised when an
     /// expired token is presented.
     RoomTokenExpires,
-    /// No token is issued on a session after its expiry, revocation or replacement by the account's next login.
+    /// No token is issued on a session after its expiry, revocation or replacement by the account's next login, and
+    /// no later session has its key.
     /// Exercised when a room is asked for on such a session.
     SessionExpires,
     /// No signed payload is accepted as evidence of an identity outside of its window on the verifier's clock, on
-    /// either side. Exercised when a payload is presented outside of it.
+    /// either side, whatever time somebody has read into it. Exercised when a payload is presented outside of it.
     SignatureFresh,
-    /// No signed payload is accepted twice as evidence of an identity. Claimed while the cache keeps its memory: what
-    /// is fresh when it is lost counts once more. Exercised when one is presented again.
+    /// No signed payload is accepted twice as evidence of an identity, by any LoginServer, whether the cache keeps its
+    /// memory or loses it. Assumes that their clocks differ by no more than
+    /// [`Times::clock_skew`](crate::limits::Times). Exercised when one is presented again.
     SignatureOnce,
     /// Every live session goes back to exactly one successful verification of that account's own credential,
-    /// and the connection is that of a player who knows it. Claimed where nobody else reads the links of players:
+    /// and the connection is that of a player who knows it. Nobody is logged in on what was signed for somebody else,
+    /// or on nothing. Claimed where nobody else reads the links of players:
     /// on a plain link a session key or a room token is good in any hand. Exercised when a wrong credential or an
     /// unknown token is presented.
     Authentic,

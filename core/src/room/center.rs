@@ -88,7 +88,7 @@ impl RoomServer {
         if owner != self.id {
             return Step::Ignored(Why::Unexpected);
         }
-        if cx.settings.policy.conflict == Conflict::RejectNew
+        if cx.settings.policy.conflict != Conflict::KickOld
             && self.held.get(&account).is_some_and(|held| held.live.is_some())
         {
             let kept = ToCenter::Kept { to: from, account, below };

@@ -289,7 +289,7 @@ impl RoomServer {
         if let Some(state) = self.conns.get_mut(&conn) {
             state.phase = Phase::LookingUp(Entry { account, seq, room, bound: false });
         }
-        if !policy.local_takeover_atomic && own_older {
+        if !policy.local_takeover_atomic && own_older && policy.conflict != Conflict::KeepBoth {
             self.replace(cx, account_live(self, account), seq, out);
         }
         self.ask_profile(cx, conn, out);
@@ -318,7 +318,9 @@ impl RoomServer {
             if live.is_some() && cx.settings.policy.conflict == Conflict::RejectNew {
                 return self.refuse(cx, conn, Refusal::Conflict, out);
             }
-            self.replace(cx, live, entry.seq, out);
+            if cx.settings.policy.conflict != Conflict::KeepBoth {
+                self.replace(cx, live, entry.seq, out);
+            }
         }
         self.enter(cx, conn, entry, None, out);
         Step::Advanced

@@ -31,13 +31,14 @@ fn times_that_only_just_do_not_fit_are_refused() {
     assert_eq!(fine.check(), Ok(()));
     // Each bound, and one step on its good side.
     type Change<'a> = &'a dyn Fn(&mut Times);
-    let bounds: [(Change<'_>, Change<'_>); 6] = [
+    let bounds: [(Change<'_>, Change<'_>); 7] = [
         (&|t| t.renew = (t.lease - t.lease_margin) / 2, &|t| t.renew = (t.lease - t.lease_margin) / 2 - tick),
         (&|t| t.unverified = t.lease, &|t| t.unverified = t.lease + tick),
         (&|t| t.token_memory = t.unverified - tick, &|t| t.token_memory = t.unverified),
         (&|t| t.seat = t.token - tick, &|t| t.seat = t.token),
         (&|t| t.retry = t.unverified, &|t| t.retry = t.unverified - tick),
         (&|t| t.request = t.reply, &|t| t.request = t.reply - tick),
+        (&|t| t.clock_skew = t.signature_window, &|t| t.clock_skew = t.signature_window - tick),
     ];
     for (at, (wrong, right)) in bounds.into_iter().enumerate() {
         assert!(with(wrong).is_err() && with(right).is_ok(), "bound {at}");
@@ -134,6 +135,43 @@ fn a_cache_that_lost_nothing_waits_for_nothing() {
     let mut it = Sut::new(Cache::new(Generation(1), true));
     let _ = it.step(Event::Command(Command::Start));
     assert!(it.did(|e| matches!(e, Effect::Arm { timer: Timer::Grace, .. })));
+}
+
+#[test]
+fn a_cache_that_lost_its_memory_takes_nothing_signed_until_that_is_too_old() {
+    let by = |n: u8| CacheAsk::OpenSession {
+        account: ANN,
+        key: SessionKey::new([n; 16]),
+        payload: (n > 1).then(|| Payload::new([7; 16])),
+    };
+    let answers = |it: &Sut<Cache>, expected: CacheAnswer| {
+        it.did(|e| matches!(e, Effect::Answer { answer: Answer::Cache(answer), .. } if *answer == expected))
+    };
+    for (cache, waits) in [(Cache::new(Generation(2), true), true), (Cache::forgetful(Generation(2)), false)]
+    {
+        let mut it = Sut::new(cache);
+        let _ = it.step(Event::Command(Command::Start));
+        assert_eq!(it.did(|e| matches!(e, Effect::Arm { timer: Timer::Grace, .. })), waits);
+        let memory = Times::default().payload_memory();
+        assert!(it.did(|e| *e == Effect::Arm { timer: Timer::PayloadGrace, after: memory }));
+        it.is_asked(by(1));
+        assert!(answers(&it, CacheAnswer::Done), "a password is a password");
+        it.is_asked(by(2));
+        assert!(answers(&it, CacheAnswer::Refused(Refusal::SignatureDoubtful)));
+        let _ = it.step(Event::Fired(Timer::PayloadGrace));
+        it.is_asked(by(2));
+        assert!(answers(&it, CacheAnswer::Done), "it was not used up by being refused");
+        it.is_asked(by(3));
+        assert!(answers(&it, CacheAnswer::Refused(Refusal::SignatureReplayed)));
+    }
+}
+
+#[test]
+fn what_is_used_is_remembered_for_as_long_as_any_clock_takes_it() {
+    let times = Times::default();
+    let (window, skew) = (times.signature_window, times.clock_skew);
+    // Used at the beginning of its window on a clock that is ahead, and again at the end of it on one that is behind.
+    assert_eq!(times.payload_memory(), window * 2 + skew + times.request);
 }
 
 #[test]

@@ -1,13 +1,26 @@
 //! What the attacker hears and does.
 
 use gatepass_core::{
-    ids::Addr,
-    message::{Credentials, Request, RequestBody, ToRoom},
+    ids::{Addr, Payload},
+    message::{Age, Credentials, Request, RequestBody, ToRoom},
     text::nickname,
 };
 
 use super::*;
 use crate::attacker::{Attack, forged};
+
+/// What a request with a wrong signature is.
+const WRONG: RequestBody = RequestBody::Bad(Refusal::BadSignature);
+
+/// What is not honest about a request of the attacker.
+#[derive(Clone, Copy, Debug)]
+enum Trick {
+    None,
+    /// Somebody else's request, once more.
+    Replay,
+    /// Other members read into what was signed.
+    Recast,
+}
 
 impl World {
     /// Whoever reads a plain link learns what is said on it when it is said.
@@ -56,17 +69,26 @@ impl World {
         }
         let login = |key| Message::ToRoom(ToRoom::Login { name: nickname("mallory"), key });
         let (to, msg) = match attack {
-            Attack::Login(at) => {
-                let Some((credentials, own)) = known.credentials(at) else { return false };
+            Attack::Login { who, at } => {
+                let Some((credentials, own)) = known.credentials(who) else { return false };
+                if let Credentials::Signed { identity, .. } = credentials {
+                    let fits = setup.fits(identity, identity, false);
+                    let body = if fits { RequestBody::Login(credentials.clone()) } else { WRONG };
+                    // The ledger knows itself whether it was accepted before.
+                    return self.ask_as_attacker(setup, at, body, Trick::None, scratch);
+                }
                 let body = RequestBody::Login(credentials.clone());
-                // Of a signed payload the ledger knows itself whether it was accepted before.
-                let replayed = !own && !matches!(credentials, Credentials::Signed { .. });
-                return self.ask_as_attacker(setup, body, replayed, scratch);
+                let trick = if own { Trick::None } else { Trick::Replay };
+                return self.ask_as_attacker(setup, at, body, trick, scratch);
             }
+            Attack::Recast { who, account, moved } => {
+                return self.recast(setup, who, account, moved, scratch);
+            }
+            Attack::Claim(account) => return self.claim(setup, account, scratch),
             Attack::Ask(at) => {
                 let Some(session) = known.session(at) else { return false };
                 let body = RequestBody::Room { session: Some(session), scene: 0 };
-                return self.ask_as_attacker(setup, body, false, scratch);
+                return self.ask_as_attacker(setup, 0, body, Trick::None, scratch);
             }
             Attack::Insist => {
                 let Some(conn) = self.attackers_conn(setup) else { return false };
@@ -87,7 +109,7 @@ impl World {
         if !setup.rooms().contains(&room) || !self.hosts[room].get().up {
             return false;
         }
-        let conn = self.next_attackers_conn(setup);
+        let conn = self.next_attackers_conn(setup, 0);
         self.net.edit().open(conn, to);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to: room, label: "connects".to_owned() });
@@ -99,23 +121,77 @@ impl World {
         }
     }
 
+    /// Comes with something signed, and says that it was signed for somebody, perhaps at another time. Whoever
+    /// verifies it writes down what he is told, and sees whether the signature is for that.
+    fn recast(&mut self, setup: &Setup, who: u8, account: u8, moved: bool, scratch: &mut Scratch) -> bool {
+        let Some((Credentials::Signed { identity: own, payload, age, .. }, _)) =
+            self.attacker.get().credentials(who)
+        else {
+            return false;
+        };
+        let (own, payload, age) = (*own, *payload, *age);
+        let Some(&identity) = setup.vouched_for().get(usize::from(account)) else { return false };
+        if own == identity && !moved {
+            return false;
+        }
+        let Some(login) = setup.logins().next() else { return false };
+        // He chose the other time so that it is good whenever he wants it to be.
+        let age = if moved { Age::Fresh } else { self.age(setup, login, payload).unwrap_or(age) };
+        setup.exercise(Properties::only(Property::Authentic));
+        let fits = setup.fits(&own, &identity, moved);
+        let (body, trick) = if fits {
+            let credentials = Credentials::Signed { identity, registers: false, payload, age };
+            (RequestBody::Login(credentials), Trick::Recast)
+        } else {
+            (WRONG, Trick::None)
+        };
+        let asked = self.ask_as_attacker(setup, 0, body, trick, scratch);
+        if asked {
+            let when = if moved { ", signed at another time" } else { "" };
+            let outcome = if fits { "reads the same" } else { "does not read the same" };
+            let what = format!("{} for {}{when} {outcome}", words::payload(payload), identity.subject);
+            note(scratch, login, &what);
+        }
+        asked
+    }
+
+    /// Says who he is and shows nothing. Where that is enough, it counts as signed: by nobody.
+    fn claim(&mut self, setup: &Setup, account: u8, scratch: &mut Scratch) -> bool {
+        let Some(&identity) = setup.vouched_for().get(usize::from(account)) else { return false };
+        setup.exercise(Properties::only(Property::Authentic));
+        let body = if setup.settings.policy.evidence_required {
+            RequestBody::Bad(Refusal::WrongCredentials)
+        } else {
+            let nothing = u128::MAX - u128::from(self.attacker.get().conns);
+            let payload = Payload::new(nothing.to_be_bytes());
+            RequestBody::Login(Credentials::Signed { identity, registers: false, payload, age: Age::Fresh })
+        };
+        self.ask_as_attacker(setup, 0, body, Trick::None, scratch)
+    }
+
     fn ask_as_attacker(
         &mut self,
         setup: &Setup,
+        at: u8,
         body: RequestBody,
-        replayed: bool,
+        trick: Trick,
         scratch: &mut Scratch,
     ) -> bool {
-        if !self.hosts[setup.login()].get().up {
+        let Some(login) = setup.logins().nth(usize::from(at)) else { return false };
+        if !self.hosts[login].get().up {
             return false;
         }
-        let conn = self.next_attackers_conn(setup);
-        if replayed {
-            self.attacker.edit().replays(conn);
-            setup.exercise(Properties::only(Property::SignatureOnce));
+        let conn = self.next_attackers_conn(setup, at);
+        match trick {
+            Trick::None => {}
+            Trick::Replay => {
+                self.attacker.edit().replays(conn);
+                setup.exercise(Properties::only(Property::SignatureOnce));
+            }
+            Trick::Recast => self.attacker.edit().recasts(conn),
         }
         let request = Request { addr: address(setup), signed: true, body };
-        self.say_as_attacker(setup, setup.login(), conn, Message::Request(request), scratch)
+        self.say_as_attacker(setup, login, conn, Message::Request(request), scratch)
     }
 
     fn say_as_attacker(
@@ -133,11 +209,11 @@ impl World {
         true
     }
 
-    fn next_attackers_conn(&mut self, setup: &Setup) -> ConnId {
+    fn next_attackers_conn(&mut self, setup: &Setup, login: u8) -> ConnId {
         let attacker = self.attacker.edit();
         attacker.moves -= 1;
         attacker.conns += 1;
-        ConnId(setup.attackers_first_conn() + u64::from(attacker.conns) - 1)
+        ConnId(setup.attackers_first_conn_to(login) + u64::from(attacker.conns) - 1)
     }
 }
 

@@ -1,6 +1,9 @@
 //! What the effects of a role mean in a world.
 
-use gatepass_core::properties::View;
+use gatepass_core::{
+    message::{Request, RequestBody},
+    properties::View,
+};
 
 use super::*;
 
@@ -55,7 +58,9 @@ impl World {
         msg: Message,
         scratch: &mut Scratch,
     ) {
-        self.signed(&msg);
+        if let Message::Request(Request { body: RequestBody::Login(credentials), .. }) = &msg {
+            self.sign(credentials);
+        }
         if let Message::Reply(reply) = &msg {
             let judgement =
                 self.edit_ledger(scratch, &("replied", conn, reply), |ledger| ledger.replied(conn, reply));
@@ -65,7 +70,7 @@ impl World {
             return self.told_attacker(setup, node, conn, &msg, scratch);
         }
         let to = match &msg {
-            Message::Request(_) => Some(setup.login()),
+            Message::Request(_) => Some(setup.login_of(conn)),
             Message::Reply(_) | Message::ToPlayer(_) => setup.player_of(conn),
             Message::ToRoom(_) => self.net.get().room_of(conn).map(usize::from),
             Message::ToServer(_) => setup.rooms().find(|room| self.hosts[*room].get().link == Some(conn)),
@@ -189,7 +194,7 @@ impl World {
             return setup.player_of(conn).map(|player| self.account_of(setup, player));
         }
         let HostRole::Accounts(store) = &self.hosts[setup.accounts()].get().role else { return None };
-        Some(setup.attackers_name().and_then(|name| store.by_name(&name)))
+        Some(setup.attackers_account(store))
     }
 
     fn account_of(&self, setup: &Setup, player: usize) -> Option<AccountId> {

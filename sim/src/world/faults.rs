@@ -53,7 +53,7 @@ impl World {
             usize::from(packet.to) == player && packet.lane == lane(conn)
         };
         net.packets.retain(|packet| !to_player(packet));
-        let server = net.room_of(conn).map_or(setup.login(), usize::from);
+        let server = net.room_of(conn).map_or(setup.login_of(conn), usize::from);
         net.close(conn);
         self.post(setup, player, server, lane(conn), None, Body::Closed(conn), scratch);
         scratch.queue.push_back((player, Event::Lost(conn)));

@@ -96,7 +96,7 @@ impl World {
     }
 
     pub(super) fn crash(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
-        let budget = if node == setup.login() {
+        let budget = if setup.is_login(node) {
             &mut self.faults.crash_login
         } else if node == setup.center() {
             &mut self.faults.crash_center
@@ -119,8 +119,8 @@ impl World {
             for room in setup.rooms() {
                 self.unlink(setup, room, scratch);
             }
-        } else if node == setup.login() {
-            self.ledger.edit().asked.clear();
+        } else if setup.is_login(node) {
+            self.ledger.edit().asked.retain(|conn, _| setup.login_of(*conn) != node);
         } else if !keeps_memory {
             self.past.room_crashed = true;
             self.unlink(setup, node, scratch);
@@ -152,7 +152,7 @@ impl World {
         }
         host.life += 1;
         host.overdue = 0;
-        host.role = if node == setup.login() {
+        host.role = if setup.is_login(node) {
             HostRole::Login(LoginServer::new())
         } else if node == setup.center() {
             HostRole::Center(RCenter::new())
@@ -168,9 +168,11 @@ impl World {
         note(scratch, node, "loses its memory");
         self.past.cache_lost = true;
         let policy = setup.settings.policy;
-        let host = self.hosts[node].edit();
-        let HostRole::Cache(cache) = &host.role else { return false };
+        let HostRole::Cache(cache) = &self.hosts[node].get().role else { return false };
+        let cache = cache.clone();
         self.lost_leases = Shared::new(cache.leases().collect());
+        self.forget_payloads(&cache);
+        let host = self.hosts[node].edit();
         let raised = u32::from(policy.generation_durable);
         let generation = Generation(cache.generation().0 + raised);
         host.role = HostRole::Cache(Cache::new(generation, policy.grace_after_loss));

@@ -29,7 +29,7 @@ struct Rest {
     past: Past,
     lost_leases: Shared<Vec<(ServerId, u32)>>,
     attacker: Shared<Attacker>,
-    windows: Shared<Vec<(Payload, Age)>>,
+    signed: Shared<Vec<Signed>>,
     broken: Option<Broken>,
 }
 
@@ -151,7 +151,7 @@ impl World {
             numbers.copy_from_slice(packed);
         } else {
             let rest = store.rests.get(rest);
-            let Rest { faults, fires, waiting, past, lost_leases, attacker, windows, broken } =
+            let Rest { faults, fires, waiting, past, lost_leases, attacker, signed, broken } =
                 rest.get().clone();
             let world = Self {
                 hosts: packed[..nodes].iter().map(|number| store.hosts.get(*number)).collect(),
@@ -163,7 +163,7 @@ impl World {
                 past,
                 lost_leases,
                 attacker,
-                windows,
+                signed,
                 broken,
             };
             *last = Some((world, packed.clone()));
@@ -180,17 +180,17 @@ impl World {
             past: self.past,
             lost_leases: self.lost_leases.clone(),
             attacker: self.attacker.clone(),
-            windows: self.windows.clone(),
+            signed: self.signed.clone(),
             broken: self.broken,
         }
     }
 
     fn set_rest(&mut self, rest: &Rest) {
-        let Rest { faults, fires, waiting, past, lost_leases, attacker, windows, broken } = rest;
+        let Rest { faults, fires, waiting, past, lost_leases, attacker, signed, broken } = rest;
         self.waiting.clone_from(waiting);
         self.lost_leases.clone_from(lost_leases);
         self.attacker.clone_from(attacker);
-        self.windows.clone_from(windows);
+        self.signed.clone_from(signed);
         (self.faults, self.fires, self.past, self.broken) = (*faults, *fires, *past, *broken);
     }
 
@@ -202,6 +202,6 @@ impl World {
             && self.waiting.is(&other.waiting)
             && self.lost_leases.is(&other.lost_leases)
             && self.attacker.is(&other.attacker)
-            && self.windows.is(&other.windows)
+            && self.signed.is(&other.signed)
     }
 }

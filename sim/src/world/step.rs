@@ -31,7 +31,7 @@ impl World {
     }
 
     pub(super) fn step(&mut self, setup: &Setup, node: usize, mut event: Event, scratch: &mut Scratch) {
-        self.seen_now(&mut event);
+        self.seen_now(setup, node, &mut event);
         let mut effects = std::mem::take(&mut scratch.effects);
         let unverified = match (&self.hosts[node].get().role, &event) {
             (HostRole::Room(room), Event::Received { conn, msg: Message::ToRoom(msg) })
@@ -40,8 +40,9 @@ impl World {
                 Some((*conn, msg.clone()))
             }
             (HostRole::Login(_), Event::Received { conn, msg: Message::Request(request) }) => {
-                let _ = self.edit_ledger(scratch, &("requested", conn, request), |ledger| {
-                    ledger.requested(*conn, request);
+                let evidence = self.evidence(setup, node, request);
+                let _ = self.edit_ledger(scratch, &("requested", conn, request, evidence), |ledger| {
+                    ledger.requested(*conn, request, evidence);
                     Judgement::default()
                 });
                 None

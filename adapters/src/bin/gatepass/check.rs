@@ -83,11 +83,11 @@ pub(crate) struct Args {
     /// Write the first violation in the Informal Trace Format, for tools around TLA+ and Quint
     #[arg(long, value_name = "FILE")]
     itf: Option<PathBuf>,
-    /// Check by two sets of rules and tell which verdicts differ: strict, mope, a flaw, or a TOML file with rules
+    /// Check by two sets of rules and tell which verdicts differ: a policy, a flaw, or a TOML file with rules
     #[arg(long, num_args = 2, value_names = ["A", "B"], conflicts_with_all = ["policy", "flaw", "html", "itf"])]
     compare: Option<Vec<String>>,
-    /// Check everything: strict, strict without each of its rules, and mope, under all faults and attacks; print the
-    /// table, and write it and a replay file for each violation to the directory of --out
+    /// Check everything: strict, strict without each of its rules, every weakness of the original systems, and mope,
+    /// under all faults and attacks; print the table, and write it and a replay file for each violation to the directory of --out
     #[arg(long, conflicts_with_all = ["policy", "flaw", "html", "itf", "compare", "scenarios"])]
     matrix: bool,
     #[command(flatten)]

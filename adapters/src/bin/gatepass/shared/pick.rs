@@ -23,7 +23,7 @@ pub(crate) struct Pick {
     /// Play all shipped scenarios, those that take minutes too
     #[arg(long, conflicts_with_all = ["scenarios", "flaw"])]
     all: bool,
-    /// Rules to play by, instead of those that the scenario names: strict or mope
+    /// Rules to play by, instead of those that the scenario names: strict, mope, gtarcade or gamecloud
     #[arg(long, value_name = "NAME")]
     policy: Option<String>,
     /// Leave one rule out, and see what breaks. Plays the scenario that shows it, unless one is given

@@ -35,7 +35,7 @@ fn strict() -> String {
 }
 
 impl Rules {
-    /// The rules of this name: `strict` or `mope`, a flaw, or a TOML file.
+    /// The rules of this name: a profile, a flaw, or a TOML file.
     pub(crate) fn named(name: &str) -> Result<Self, String> {
         let made = |profile: String, rules| Self { name: name.to_owned(), profile, rules };
         if name.ends_with(".toml") {
@@ -47,7 +47,8 @@ impl Rules {
             return Ok(made(name.to_owned(), toml::Table::new()));
         }
         let Some(flaw) = Flaw::named(name) else {
-            let known = ["strict", "mope"].into_iter().chain(FLAWS.iter().map(|flaw| flaw.name));
+            let profiles = Policy::PROFILES.into_iter().map(|(known, _)| known);
+            let known = profiles.chain(FLAWS.iter().map(|flaw| flaw.name));
             return Err(format!("{}\n  or a TOML file with [rules]", unknown("policy or flaw", name, known)));
         };
         let kept = rules_of(&Policy::STRICT);
@@ -88,7 +89,9 @@ mod tests {
 
     #[test]
     fn profiles_and_flaws_are_rules() {
-        assert_eq!(Rules::named("mope").and_then(|it| it.policy()), Ok(Policy::MOPE));
+        for (name, policy) in Policy::PROFILES {
+            assert_eq!(Rules::named(name).and_then(|it| it.policy()), Ok(policy));
+        }
         for flaw in FLAWS {
             assert_eq!(
                 Rules::named(flaw.name).and_then(|it| it.policy()),
