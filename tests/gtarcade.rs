@@ -1,5 +1,5 @@
-//! GTarcade over real sockets: a launcher starts a game, the game says which it is, the platform's answer goes through byte for byte, the
-//! LoginServer verifies it, a room is entered as ever, and the launcher is told.
+//! GTarcade over real sockets: a launcher starts a game, the game says which it is, the platform's answer goes
+//! through byte for byte, the LoginServer verifies it, a room is entered as ever, and the launcher is told.
 
 #[path = "common/net.rs"]
 mod net;

@@ -1,8 +1,8 @@
-//! Our signature beside PHP's own, over random maps: names that look like numbers, floats of every shape, repeated names,
-//! escapes, and texts that are no JSON at all.
+//! Our signature beside PHP's own, over random maps: names that look like numbers, floats of every shape, repeated
+//! names, escapes, and texts that are no JSON at all.
 //!
-//! Some thousands in every run; `GATEPASS_PHP_CASES=100000 cargo test --test php` takes more. Without `php` nothing is
-//! compared, and the test says so.
+//! Some thousands in every run; `GATEPASS_PHP_CASES=100000 cargo test --test php` takes more. Without `php` nothing
+//! is compared, and the test says so.
 
 mod common;
 
