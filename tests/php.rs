@@ -183,7 +183,9 @@ fn php_signs_the_same() {
         .stdout(Stdio::piped())
         .spawn();
     let Ok(mut php) = php else {
-        eprintln!("SKIPPED: there is no `php` here, so our signature was NOT compared with PHP's own");
+        // Not by a macro: what those print, a test that passes keeps to itself.
+        let said = b"SKIPPED: there is no `php` here, so our signature was NOT compared with PHP's own\n";
+        std::io::stderr().write_all(said).expect("somebody may read it");
         return;
     };
     let mut random = Random(4);
