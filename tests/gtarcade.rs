@@ -1,12 +1,15 @@
-//! GTarcade over real sockets: a launcher starts a game, the game says which it is, the platform's answer goes through byte for byte, the
-//! LoginServer verifies it, a room is entered as ever, and the launcher is told.
+//! GTarcade over real sockets: a launcher starts a game, the game says which it is, the platform's answer goes
+//! through byte for byte, the LoginServer verifies it, a room is entered as ever, and the launcher is told.
 
 #[path = "common/net.rs"]
 mod net;
+#[path = "common/process.rs"]
+mod process;
 
 use std::{
     collections::BTreeMap,
     net::{Ipv4Addr, SocketAddr},
+    process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
 
@@ -290,4 +293,55 @@ async fn only_a_post_of_a_bounded_body_is_read() {
     assert_eq!(net::http(HOME, http, head).await.status, 405);
     assert_eq!(post(HOME, http, "/gtarcade/x", b"{}").await.status, 404);
     server.shutdown().await;
+}
+
+#[tokio::test]
+async fn the_command_plays_launcher_and_game() {
+    let server = process::Process::all();
+    server.until_ready().await;
+    let to = server.at("login").to_string();
+    for (account, good) in [("ann", true), ("ann", true), ("a&b", false)] {
+        let output = Command::new(process::gatepass())
+            .args([
+                "login",
+                "--system",
+                "gtarcade",
+                "--server",
+                &to,
+                "--account",
+                account,
+                "--every",
+                "1",
+                "--json",
+            ])
+            .env_clear()
+            .output()
+            .expect("the command starts");
+        let lines = String::from_utf8(output.stdout).expect("text");
+        let events: Vec<Value> =
+            lines.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect();
+        let seen: Vec<_> = events.iter().filter_map(|event| event["event"].as_str()).collect();
+        let expected: &[&str] = match good {
+            true => &[
+                "launcher",
+                "associate",
+                "payload",
+                "logged_in",
+                "assigned",
+                "connected",
+                "admitted",
+                "heartbeat",
+                "heartbeat",
+                "heartbeat",
+                "logged_out",
+                "result",
+                "end",
+            ],
+            false => &["launcher", "associate", "payload", "refused", "result", "end"],
+        };
+        assert_eq!((seen.as_slice(), output.status.success()), (expected, good), "{lines}");
+        let errcode = if good { 0 } else { 6 };
+        let told = format!("errcode {errcode}: the launcher knows");
+        assert!(events.iter().any(|event| event["detail"] == told), "{lines}");
+    }
 }

@@ -298,7 +298,7 @@ async fn noise_at_every_port_means_nothing() {
     let (mut player, session, place) = whole_entry(login_addr(&running), "ann").await;
     let mut noise = Noise(0x9e37_79b9_7f4a_7c15);
     let ports: Vec<_> = running.addresses.iter().collect();
-    assert_eq!(ports.len(), 5, "{ports:?}");
+    assert_eq!(ports.len(), 7, "{ports:?}");
     for (_, addr) in &ports {
         for round in 0..60 {
             let mut stream = connect(HOME, *addr).await;

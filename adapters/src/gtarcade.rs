@@ -1,9 +1,10 @@
 //! `POST /gtarcade`: the payload that GTarcade's launcher has handed to a game becomes a session.
 //!
-//! The platform's documentation says nothing of the game's own request to its server, so this is ours: the body is the platform's
-//! answer, byte for byte; the answer is JSON, `{"code":0,"account":1,"name":"…","newbie":true,"session":"…"}` or
-//! `{"code":6,"message":"bad_signature"}` with the codes of the original, and the session is also set as the cookie of the
-//! original. With it the room is asked for as always.
+//! The platform's documentation says nothing of the game's own request to its server, so this is ours: the body is
+//! the platform's answer, byte for byte; the answer is JSON,
+//! `{"code":0,"account":1,"name":"…","newbie":true,"session":"…"}` or `{"code":6,"message":"bad_signature"}` with
+//! the codes of the original, and the session is also set as the cookie of the original. With it the room is asked
+//! for as always.
 
 use std::{
     collections::BTreeMap,
@@ -148,8 +149,8 @@ impl GtarcadeConfig {
     }
 }
 
-/// What the platform would answer to a launcher now, signed with this key: for tests, and for whoever tries a server. A
-/// random member makes each its own.
+/// What the platform would answer to a launcher now, signed with this key: for tests, and for whoever tries a
+/// server. A random member makes each its own.
 #[must_use]
 pub fn signed_response(account: &str, game: &str, key: &SignKey) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();

@@ -1,4 +1,5 @@
-//! The LoginServer's front: `GET /msg?…` in, one frame out, and `POST /gtarcade` ([`gtarcade`](crate::gtarcade)). Everything else is turned away before it costs much.
+//! The LoginServer's front: `GET /msg?…` in, one frame out, and `POST /gtarcade` ([`crate::gtarcade`]).
+//! Everything else is turned away before it costs much.
 
 use std::{
     convert::Infallible,

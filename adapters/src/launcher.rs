@@ -1,4 +1,5 @@
-//! The local link of GTarcade's launcher over TCP on loopback, both ends: [`GameLink`] in a game, [`LauncherServer`] in a launcher.
+//! The local link of GTarcade's launcher over TCP on loopback, both ends: [`GameLink`] in a game,
+//! [`LauncherServer`] in a launcher.
 //!
 //! The machines of [`gatepass_core::launcher`] decide; here are sockets, timers and randomness. A connection is one
 //! task. It ends when its owner is gone or does not listen, when the machine says so, or with the peer; what was sent

@@ -50,8 +50,8 @@ pub enum System {
     /// The original: with a name and a password, at [`Options::server`].
     #[default]
     Mope,
-    /// GTarcade, with [`Credentials::Signed`](gatepass_core::message::Credentials): what they say does not matter, the
-    /// payload goes to [`Options::server`] as it is.
+    /// GTarcade, with [`Credentials::Signed`](gatepass_core::message::Credentials): what they say does not matter,
+    /// the payload goes to [`Options::server`] as it is.
     Gtarcade {
         /// What the launcher has handed over.
         payload: Handover,

@@ -116,14 +116,15 @@ enum Operation {
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     // Few names, passwords and devices, so that they meet; some are malformed, some look generated.
-    let name = prop::sample::select(vec!["ann", "bob", "guest1", "guest3", "", "a\u{7}b", "\u{e9}\u{1F600}"]);
+    let name = prop::sample::select(vec!["ann", "bob", "guest1", "guest3", "player#1", "", "a\u{7}b", "\u{e9}\u{1F600}"]);
+    let subject = prop::sample::select(vec!["ann", "bob", "player#1", "guest1", "\u{e9}\u{1F600}"]);
     let password = prop::sample::select(vec!["one", "two", "for guests", ""]);
     let device = prop::sample::select(vec!["d-1", "d-2", "d-3", ""]);
     let id = prop_oneof![4 => 0_u64..6, 1 => Just(u64::MAX)];
     let operation = prop_oneof![
         3 => (name.clone(), password.clone()).prop_map(|(n, p)| Operation::Ask(login(n, p))),
         3 => (name.clone(), password).prop_map(|(n, p)| Operation::Ask(register(n, p))),
-        2 => name.prop_map(|n| Operation::Ask(signed(n))),
+        2 => subject.prop_map(|n| Operation::Ask(signed(n))),
         2 => device.prop_map(|d| Operation::Ask(guest(d))),
         2 => id.clone().prop_map(|id| Operation::Ask(AccountsAsk::Profile { account: AccountId(id) })),
         1 => id.clone().prop_map(|id| Operation::Ask(AccountsAsk::Played { account: AccountId(id) })),

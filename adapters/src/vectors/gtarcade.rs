@@ -1,6 +1,7 @@
 //! Files of the platform GTarcade: an object with lists of vectors, each with an `id`.
 //!
-//! `gtarcade_sign.json` and `gtarcade_envelope.json` say what PHP made of a payload, and what a careful receiver makes of it.
+//! `gtarcade_sign.json` and `gtarcade_envelope.json` say what PHP made of a payload, and what a careful receiver
+//! makes of it.
 
 use gatepass_core::{
     message::Age,

@@ -1,4 +1,5 @@
-//! `gtarcade_aes.json` and `gtarcade_local.json`: the link between the launcher and a game, its bytes and its messages.
+//! `gtarcade_aes.json` and `gtarcade_local.json`: the link between the launcher and a game, its bytes and its
+//! messages.
 
 use gatepass_core::wire::local::{
     Cipher, Encoding, FrameFault, Framing, Inbox, Item, Key, KeyFormat, Message, Profile, Side, Suite, frame,

@@ -146,8 +146,8 @@ impl Launcher {
         })
     }
 
-    /// Takes an event of a connection. `random` is new with each; at most one message leaves with each. All effects are for
-    /// this connection.
+    /// Takes an event of a connection. `random` is new with each; at most one message leaves with each. All effects
+    /// are for this connection.
     pub fn step(&mut self, conn: ConnId, event: LauncherEvent<'_>, random: [u8; 16], out: &mut Effects) {
         if event == LauncherEvent::Opened {
             return self.opened(conn, out);

@@ -1,18 +1,20 @@
 //! The platform's launcher and the games it has started, both ends, as pure state machines over bytes.
 //!
-//! The launcher listens on the player's machine, starts a game and tells it the port; the game connects and says which game
-//! it is (association). The launcher calls it by a `client_id` of its own, asks the platform for a signed payload and
-//! hands that over, byte for byte; the game takes it to its server, and reports what came of it. The launcher sends a
-//! heartbeat every five seconds, and the game answers.
+//! The launcher listens on the player's machine, starts a game and tells it the port; the game connects and says
+//! which game it is (association). The launcher calls it by a `client_id` of its own, asks the platform for a
+//! signed payload and hands that over, byte for byte; the game takes it to its server, and reports what came of it.
+//! The launcher sends a heartbeat every five seconds, and the game answers.
 //!
-//! [`LauncherLink`] is the game's end: one connection. [`Launcher`] is the other: a connection for each game, told apart by connection
-//! and `client_id`. An event goes in, effects come out; nothing here has a socket, a clock or randomness of its own.
+//! [`LauncherLink`] is the game's end: one connection. [`Launcher`] is the other: a connection for each game, told
+//! apart by connection and `client_id`. An event goes in, effects come out; nothing here has a socket, a clock or
+//! randomness of its own.
 //!
-//! Any program on the machine may connect, and with CBC may change what it sees. So whatever cannot be read closes the connection
-//! without a word, a game that nobody has started is refused, and nothing that is said here logs anybody in: the game's
-//! server checks the payload. If both ends have a [`Key`](crate::wire::local::Key) of this one start, they switch to GCM right after the
-//! first status: the game offers `proto` 2, the launcher takes it. Who stands between them could keep that offer back;
-//! [`LinkSettings::require_gcm`] is for ends that know that both can.
+//! Any program on the machine may connect, and with CBC may change what it sees. So whatever cannot be read closes
+//! the connection without a word, a game that nobody has started is refused, and nothing that is said here logs
+//! anybody in: the game's server checks the payload. If both ends have a [`Key`](crate::wire::local::Key) of this
+//! one start, they switch to GCM right after the first status: the game offers `proto` 2, the launcher takes it.
+//! Who stands between them could keep that offer back; [`LinkSettings::require_gcm`] is for ends that know that
+//! both can.
 
 use alloc::vec::Vec;
 use core::{fmt, time::Duration};

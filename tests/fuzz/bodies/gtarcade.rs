@@ -28,7 +28,8 @@ pub(super) fn json(bytes: &[u8]) {
     }
 }
 
-/// The first byte says which PHP signs; the others are members of a payload, which has the signature that is made for it.
+/// The first byte says which PHP signs; the others are members of a payload, which has the signature that is made
+/// for it.
 pub(super) fn payload(bytes: &[u8]) {
     let Some((&which, data)) = bytes.split_first() else { return };
     let php = [Php::V7, Php::V80, Php::V82][usize::from(which) % 3];

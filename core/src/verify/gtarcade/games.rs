@@ -1,7 +1,7 @@
 //! The games of an operator, each with its own sign keys: a whole answer of the platform to who may log in.
 //!
-//! A payload says which game it is for, and is checked with that game's keys, so one for another game is refused even if the same
-//! key was given out twice. Only payloads of launchers count.
+//! A payload says which game it is for, and is checked with that game's keys, so one for another game is refused
+//! even if the same key was given out twice. Only payloads of launchers count.
 
 use alloc::{collections::BTreeMap, format, string::String};
 
@@ -18,7 +18,8 @@ pub struct Games {
 /// Who may log in, on the platform's word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// The realm is `gtarcade.` and the game's id, the subject the platform's account: accounts of two games are two people here.
+    /// The realm is `gtarcade.` and the game's id, the subject the platform's account: accounts of two games are
+    /// two people here.
     pub identity: Identity,
     /// To be remembered, so that nobody logs in with it twice.
     pub payload: Payload,

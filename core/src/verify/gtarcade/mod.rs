@@ -1,11 +1,12 @@
-//! The login payload of the platform GTarcade, as its launcher passes it on: `{code, message, data}`, signed in `data`.
+//! The login payload of the platform GTarcade, as its launcher passes it on: `{code, message, data}`, signed in
+//! `data`.
 //!
-//! The signature is `md5(name=value&name=value… + sign key)` over all members of `data` but `sign` and `game_data`, sorted
-//! and written by PHP ([`php`](crate::wire::php)). Nothing is escaped, so two sets of members can have one signature, and `game_data`
-//! is signed by nobody. [`Strict`] rules refuse what could be read in two ways.
+//! The signature is `md5(name=value&name=value… + sign key)` over all members of `data` but `sign` and `game_data`,
+//! sorted and written by PHP ([`wire::php`](crate::wire::php)). Nothing is escaped, so two sets of members can have
+//! one signature, and `game_data` is signed by nobody. [`Strict`] rules refuse what could be read in two ways.
 //!
-//! The order of checks: JSON, an object, `sign` there, a text, 32 lower-case hex digits, right; `time` there, an integer; then
-//! the window, then the strict rules.
+//! The order of checks: JSON, an object, `sign` there, a text, 32 lower-case hex digits, right; `time` there, an
+//! integer; then the window, then the strict rules.
 
 use alloc::string::String;
 use core::fmt;
@@ -43,8 +44,8 @@ pub const MEMBERS_MAX: usize = 1_000;
 pub struct Window {
     /// It may be this old. The platform recommends five minutes.
     pub back: u32,
-    /// Its time may be this far ahead of the clock here. The platform says nothing of it; without a bound one payload with
-    /// a time to come would count for as long as that takes.
+    /// Its time may be this far ahead of the clock here. The platform says nothing of it; without a bound one
+    /// payload with a time to come would count for as long as that takes.
     pub ahead: u32,
 }
 
@@ -96,8 +97,8 @@ pub struct Settings {
 /// A payload whose signature is right.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Genuine {
-    /// Whom it names, which counts above every other mention of an account; none if there is no usable one: then nobody
-    /// logs in.
+    /// Whom it names, which counts above every other mention of an account; none if there is no usable one: then
+    /// nobody logs in.
     pub account: Option<String>,
     /// The game it is for, in decimal digits; none if there is no usable one.
     pub game: Option<String>,
@@ -274,7 +275,8 @@ impl Genuine {
     }
 }
 
-/// The account as a text: the platform sends one; an integer within 64 bits has its digits, and nothing else is an account.
+/// The account as a text: the platform sends one; an integer within 64 bits has its digits, and nothing else is an
+/// account.
 fn account(members: &Members<'_>) -> Option<String> {
     match members.get("account")? {
         Json::Text(account) if !account.is_empty() => Some(account.clone().into_owned()),

@@ -1,7 +1,7 @@
 //! The platform's whole answer, which the launcher passes on as it is.
 //!
-//! The documentation calls the text `message` in its example and `msg` in its table, and `data` a list in its table and
-//! an object in its example; this reader takes what can only have been meant.
+//! The documentation calls the text `message` in its example and `msg` in its table, and `data` a list in its table
+//! and an object in its example; this reader takes what can only have been meant.
 
 use alloc::string::{String, ToString};
 
@@ -62,7 +62,8 @@ impl<'a> Response<'a> {
         check_value(self.data()?, keys, settings, now)
     }
 
-    /// The game that the payload says it is for, in decimal digits: which keys to check it with. Nothing of it is checked yet.
+    /// The game that the payload says it is for, in decimal digits: which keys to check it with. Nothing of it is
+    /// checked yet.
     ///
     /// # Errors
     /// [`Reason::Code`] or [`Reason::NotObject`].

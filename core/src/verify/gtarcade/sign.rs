@@ -15,7 +15,8 @@ use crate::{
     },
 };
 
-/// The key that the platform gives out for one game. Wiped when dropped, shown by no `Debug`, compared in constant time.
+/// The key that the platform gives out for one game. Wiped when dropped, shown by no `Debug`, compared in constant
+/// time.
 #[derive(Clone)]
 pub struct SignKey(Zeroizing<Vec<u8>>);
 
@@ -84,7 +85,8 @@ pub fn sign(base: &str, key: &SignKey) -> Payload {
     sign
 }
 
-/// What takes part in the signature, in the order of the wire: each name once, with its last value, where it stood first.
+/// What takes part in the signature, in the order of the wire: each name once, with its last value, where it stood
+/// first.
 pub(super) fn signed<'m>(members: &'m Members<'_>) -> Vec<(&'m str, &'m Json<'m>)> {
     let mut settled = members.settled();
     settled.retain(|(name, _)| !matches!(*name, "sign" | "game_data"));

@@ -1,9 +1,9 @@
 //! Rules for payloads that can be read in one way only.
 //!
-//! Nothing is escaped in what is signed, so whoever controls one text can move bytes between members, or bring in a fresh
-//! `time` or another `account` behind an `&`. With names that are identifiers, no name twice, and no `&…=` inside a
-//! value there is one way to split the bytes. What is left: types are not signed, and the platform must never
-//! give out accounts with `&` or `=`.
+//! Nothing is escaped in what is signed, so whoever controls one text can move bytes between members, or bring in a
+//! fresh `time` or another `account` behind an `&`. With names that are identifiers, no name twice, and no `&…=`
+//! inside a value there is one way to split the bytes. What is left: types are not signed, and the platform must
+//! never give out accounts with `&` or `=`.
 
 use crate::wire::{
     json::{Json, Members},

@@ -1,7 +1,8 @@
 //! A message's text to the bytes of its frame and back.
 //!
-//! CBC and ECB hide a message from who looks at the wire and nothing more: bits can be flipped, frames repeated and sent back.
-//! The mode GCM, with the side that sends and a counter in what is authenticated, lets none of that pass.
+//! CBC and ECB hide a message from who looks at the wire and nothing more: bits can be flipped, frames repeated and
+//! sent back. The mode GCM, with the side that sends and a counter in what is authenticated, lets none of that
+//! pass.
 //!
 //! There is one error for whatever is wrong with a payload. A peer that learns which of padding, length or tag it was
 //! could read messages that are not its own.
@@ -35,8 +36,8 @@ pub enum Suite {
     Aes128Ecb,
     /// AES-256 in ECB.
     Aes256Ecb,
-    /// AES-256 in GCM: a version byte 2, a nonce of 12 bytes, the ciphertext, a tag of 16 bytes. Authenticated with it:
-    /// `gta-local-v2`, the [`Side`] that sends, and a counter of 8 bytes big-endian, which is not sent.
+    /// AES-256 in GCM: a version byte 2, a nonce of 12 bytes, the ciphertext, a tag of 16 bytes. Authenticated with
+    /// it: `gta-local-v2`, the [`Side`] that sends, and a counter of 8 bytes big-endian, which is not sent.
     Aes256Gcm,
 }
 
@@ -222,8 +223,8 @@ impl Cipher {
         Ok(Self { suite, iv, padding, encoding, key: key.clone() })
     }
 
-    /// Encrypts a text. `random` is 16 bytes nobody has seen, of which CBC takes all and GCM the first 12; `count` is how many
-    /// messages this side has sent in GCM before.
+    /// Encrypts a text. `random` is 16 bytes nobody has seen, of which CBC takes all and GCM the first 12; `count`
+    /// is how many messages this side has sent in GCM before.
     ///
     /// # Errors
     /// [`Unopened`] for a text of more than [`TEXT_MAX`] bytes, which the other end would not take.

@@ -1,7 +1,8 @@
 //! Where a message of the local link begins and ends.
 //!
-//! With a length in front, the first byte of every frame is 0, so the heartbeat byte `0` (0x30) between frames cannot be
-//! taken for one. Without any framing a receiver can only guess; that is here for peers that were written so.
+//! With a length in front, the first byte of every frame is 0, so the heartbeat byte `0` (0x30) between frames
+//! cannot be taken for one. Without any framing a receiver can only guess; that is here for peers that were written
+//! so.
 
 use alloc::vec::Vec;
 use core::fmt;
@@ -14,8 +15,9 @@ pub enum Framing {
     Len32Be,
     /// Base64 and a line feed; a heartbeat is the line `0`.
     Line,
-    /// Base64 alone, one write per message. A read of nothing but `0` is heartbeats; a message may end after `=`, or when
-    /// nothing comes for [`SILENCE_MS`]. Best effort: what base64 leaves open here, only the message itself can tell.
+    /// Base64 alone, one write per message. A read of nothing but `0` is heartbeats; a message may end after `=`,
+    /// or when nothing comes for [`SILENCE_MS`]. Best effort: what base64 leaves open here, only the message itself
+    /// can tell.
     None,
 }
 

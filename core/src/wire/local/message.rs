@@ -4,10 +4,10 @@
 //! and the writer writes what its examples show:
 //!
 //! - 1 is both the launcher's status and the game's result: a result has `errcode`.
-//! - A result names itself inside its `data`, which is a list of one; it may as well be an object, and the name may stand
-//!   outside, but both must agree. Only `errcode` says whether it is a success, never the text.
-//! - Ids are texts in the tables and integers in the examples: both are read, and a result writes `g_id` and `op_id` as integers
-//!   where these are small.
+//! - A result names itself inside its `data`, which is a list of one; it may as well be an object, and the name may
+//!   stand outside, but both must agree. Only `errcode` says whether it is a success, never the text.
+//! - Ids are texts in the tables and integers in the examples: both are read, and a result writes `g_id` and
+//!   `op_id` as integers where these are small.
 //! - The signed payload has no place in any table: it is the member `payload` of a status, a text, byte for byte.
 //! - Members that are unknown are ignored; messages that are unknown are none of ours, and no error.
 
@@ -108,8 +108,8 @@ impl Outcome {
     }
 }
 
-/// The platform's answer on its way through the launcher: as good as a password while it is fresh. Wiped when dropped, shown by no
-/// `Debug`.
+/// The platform's answer on its way through the launcher: as good as a password while it is fresh. Wiped when
+/// dropped, shown by no `Debug`.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Handover(Zeroizing<String>);
 

@@ -1,8 +1,9 @@
 //! The local link between the platform's launcher and a game it has started, as TCP on the player's machine.
 //!
-//! The documentation says "TCP, AES, JSON" and the members of two messages. Mode, padding, IV, encoding and framing it
-//! does not say, so each is a setting of [`Profile`], and the default is what fits most of what such platforms do.
-//! The launcher sends the plain byte `0` every five seconds between messages, and the game answers with the same.
+//! The documentation says "TCP, AES, JSON" and the members of two messages. Mode, padding, IV, encoding and framing
+//! it does not say, so each is a setting of [`Profile`], and the default is what fits most of what such platforms
+//! do. The launcher sends the plain byte `0` every five seconds between messages, and the game answers with the
+//! same.
 //!
 //! | file | what |
 //! |---|---|

@@ -96,8 +96,8 @@ fn float(value: f64) -> String {
     }
 }
 
-/// Whether the zeros at the end of the 14 digits stay: PHP's conversion has a way of its own for integers, and if the 15th
-/// digit is a 5 that is rounded away to an even one, it does not look at zeros any more.
+/// Whether the zeros at the end of the 14 digits stay: PHP's conversion has a way of its own for integers, and if
+/// the 15th digit is a 5 that is rounded away to an even one, it does not look at zeros any more.
 fn keeps_zeros(value: f64) -> bool {
     let whole = value as u64;
     (1e14..1e15).contains(&value)

@@ -1,8 +1,9 @@
 //! Names of a decoded object, and the order that `ksort` brings them into.
 //!
-//! Between names that do not look like numbers it is the order of their bytes, in every PHP. Decoding makes integers of
-//! names that are the decimal form of a 64-bit integer, and other names may still be compared as numbers; then
-//! there are ties and circles (`9` < `1e1` < `1f` < `9`), and the outcome hangs on how the sort goes about it.
+//! Between names that do not look like numbers it is the order of their bytes, in every PHP. Decoding makes
+//! integers of names that are the decimal form of a 64-bit integer, and other names may still be compared as
+//! numbers; then there are ties and circles (`9` < `1e1` < `1f` < `9`), and the outcome hangs on how the sort goes
+//! about it.
 
 use alloc::vec::Vec;
 use core::cmp::Ordering;

@@ -1,9 +1,9 @@
 //! The sort behind `ksort`, comparison for comparison.
 //!
-//! With an order that is total every stable sort comes to the same end. Names that look like numbers have none, and then the
-//! end hangs on which pairs are compared, and when: up to 16 elements insertion, above that partitions around the
-//! middle one of a few. Rust's own sorts may panic on such an order. This one ends after at most
-//! as many steps as the square of the elements, whatever the comparison says.
+//! With an order that is total every stable sort comes to the same end. Names that look like numbers have none, and
+//! then the end hangs on which pairs are compared, and when: up to 16 elements insertion, above that partitions
+//! around the middle one of a few. Rust's own sorts may panic on such an order. This one ends after at most as many
+//! steps as the square of the elements, whatever the comparison says.
 
 use core::cmp::Ordering;
 

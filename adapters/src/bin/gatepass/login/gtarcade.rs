@@ -93,40 +93,49 @@ async fn linked(args: &Args, script: Script, account: &str) -> Result<bool, Stri
 
     let mut options = args.options();
     options.system = System::Gtarcade { payload };
-    let (mut refused, mut entered) = (None, false);
+    // The launcher is told as soon as it is decided, not when the game is over.
+    let (decided, decision) = oneshot::channel::<local::Outcome>();
+    let reporting = tokio::spawn(async move {
+        if let Ok(outcome) = decision.await {
+            link.report(outcome).await;
+        }
+        link
+    });
+    let success = local::Outcome { errcode: 0, text: "success".into() };
+    let (mut refused, mut decided) = (None, Some(decided));
     let outcome = play(script, &options, super::interrupted(), |moment| {
         match &moment.what {
             What::Refused(refusal) => refused = Some(*refusal),
-            What::Admitted { .. } => entered = true,
+            What::Admitted { .. } => {
+                if let Some(decided) = decided.take() {
+                    // It waits for nothing else.
+                    let _ = decided.send(success.clone());
+                }
+            }
             _ => {}
         }
         if args.json { println!("{}", as_json(&moment)) } else { show(&moment, &args.server) }
     })
     .await;
 
-    let reported = Instant::now();
-    let told = match (entered, refused) {
-        (true, _) => local::Outcome { errcode: 0, text: "success".into() },
-        (false, Some(refused)) => {
-            local::Outcome { errcode: refused.code.into(), text: refused.why.name().into() }
+    let asked = Instant::now();
+    let told = match (decided, refused) {
+        (None, _) => success,
+        (Some(decided), refused) => {
+            let failure = match refused {
+                Some(refused) => {
+                    local::Outcome { errcode: refused.code.into(), text: refused.why.name().into() }
+                }
+                None => local::Outcome { errcode: -1, text: "unreachable".into() },
+            };
+            let _ = decided.send(failure.clone());
+            failure
         }
-        (false, None) => local::Outcome { errcode: -1, text: "unreachable".into() },
     };
-    link.report(told.clone()).await;
+    let link = reporting.await.map_err(|error| error.to_string())?;
     let known = timeout(PATIENCE, result).await.ok().and_then(Result::ok) == Some(told.clone());
-    tell(
-        args,
-        "result",
-        reported,
-        &format!(
-            "errcode {}: the launcher {}",
-            told.errcode,
-            match known {
-                true => "knows",
-                false => "does not know",
-            }
-        ),
-    );
+    let knows = if known { "knows" } else { "does not know" };
+    tell(args, "result", asked, &format!("errcode {}: the launcher {knows}", told.errcode));
     link.close().await;
     // Its connection is over, and so is the launcher.
     let _ = timeout(PATIENCE, launching).await;
