@@ -1,9 +1,10 @@
 //! Checks the wire codecs against bytes the original system made.
 //!
-//! A file of gamecloud is an object with a list for each kind. Any other is a JSON list. Each entry has a name, a kind, the input it was made from and the bytes as
-//! hexadecimal digits; the kind says what the bytes are and how to compare them. Wherever the input suffices the
-//! bytes are made again and compared whole; compressed bodies are compared after inflating, because two right
-//! compressors may differ. Nothing is skipped: an entry of an unknown kind or form counts as failed.
+//! A file of gamecloud is an object with a list for each kind. Any other is a JSON list. Each entry has a name, a
+//! kind, the input it was made from and the bytes as hexadecimal digits; the kind says what the bytes are and how
+//! to compare them. Wherever the input suffices the bytes are made again and compared whole; compressed bodies are
+//! compared after inflating, because two right compressors may differ. Nothing is skipped: an entry of an unknown
+//! kind or form counts as failed.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -5,7 +5,7 @@
 
 mod dial;
 mod drive;
-mod gamecloud;
+pub(crate) mod gamecloud;
 mod http;
 mod room;
 mod speech;

@@ -21,7 +21,7 @@ use tokio::{sync::Semaphore, task::JoinSet, time::Instant};
 
 pub use tally::Summary;
 
-use crate::client::resolve;
+use crate::client::{System, resolve};
 use player::{Failure, Player};
 use tally::{Tally, cpu_time};
 
@@ -79,6 +79,9 @@ pub struct Plan {
     pub prefix: String,
     /// The password of every account.
     pub password: String,
+    /// As whose clients players log in. gamecloud's make a connection for each of their three steps, whatever the mode;
+    /// what follows is the same for all.
+    pub system: System,
 }
 
 /// How far it is.
@@ -269,6 +272,7 @@ mod tests {
             scene: 1002,
             prefix: "load-".to_owned(),
             password: "load".to_owned(),
+            system: System::Mope,
         }
     }
 

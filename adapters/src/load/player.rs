@@ -7,8 +7,9 @@ use std::{
 };
 
 use gatepass_core::{
+    message::Reply,
     refusal::Refusal,
-    text::Endpoint,
+    text::{Endpoint, Identity},
     wire::{
         frame::{self, INFLATE_MAX},
         http::{
@@ -22,7 +23,9 @@ use tokio::{io::AsyncWriteExt, net::TcpStream};
 use zeroize::Zeroizing;
 
 use super::{Mode, Plan};
-use crate::client::{Dial, HttpConnection, RoomConnection, Trouble, Unclear, resolve, write_request};
+use crate::client::{
+    Dial, HttpConnection, RoomConnection, System, Trouble, Unclear, cookie, gamecloud, resolve, write_request,
+};
 
 /// Players that share one loopback address.
 const PLAYERS_PER_ADDRESS: usize = 200;
@@ -84,6 +87,7 @@ impl fmt::Display for Failure {
 pub(super) struct Player {
     mode: Mode,
     host: String,
+    system: System,
     to: SocketAddr,
     dial: Dial,
     /// One ready login request for each of his accounts.
@@ -124,6 +128,7 @@ impl Player {
         Self {
             mode: plan.mode,
             host: plan.server.clone(),
+            system: plan.system.clone(),
             to,
             dial: Dial { source: source(to, id), reset: true },
             logins: registrations.iter().map(ready).collect(),
@@ -149,6 +154,9 @@ impl Player {
     /// Registers one of his accounts, or finds it registered with the same password.
     pub(super) async fn register(&mut self, index: usize) -> Result<(), Failure> {
         self.step = Step::Login;
+        if let System::Gamecloud { index: place } = self.system.clone() {
+            return self.sign_in(&place, index).await;
+        }
         let Some(login) = self.registrations.get(index) else { return Ok(()) };
         let mut request = Zeroizing::new(Vec::new());
         write_request(&login_target(login), &self.host, None, false, &mut request);
@@ -159,12 +167,22 @@ impl Player {
     /// One flow, up to the answer of the room.
     pub(super) async fn enter(&mut self, number: usize) -> Result<(), Failure> {
         self.step = Step::Login;
-        let mut http = self.http().await?;
-        let login = Arc::clone(&self.logins[number % self.logins.len()]);
-        self.cookie(&mut http, &login).await?;
+        let account = number % self.logins.len();
+        let mut http = match self.system.clone() {
+            System::Gamecloud { index } => {
+                self.sign_in(&index, account).await?;
+                self.http().await?
+            }
+            System::Mope => {
+                let mut http = self.http().await?;
+                let login = Arc::clone(&self.logins[account]);
+                self.cookie(&mut http, &login).await?;
+                http
+            }
+        };
 
         self.step = Step::Room;
-        if self.mode == Mode::New {
+        if self.mode == Mode::New && self.system == System::Mope {
             http = self.connect_http().await?;
         }
         let place = self.place(&mut http).await?;
@@ -240,10 +258,30 @@ impl Player {
         }
         let session = response.set_cookie.and_then(session_from_set_cookie).ok_or(Unclear::NoCookie);
         let cookie = self.step.of(cookie_header(self.step.of(session)?))?;
+        self.prepare(&cookie);
+        Ok(())
+    }
+
+    /// Prepares the room request of a session.
+    fn prepare(&mut self, cookie: &str) {
         self.request.clear();
         let keep = self.mode == Mode::Keep;
-        write_request(&self.room_target, &self.host, Some(&cookie), keep, &mut self.request);
-        Ok(())
+        write_request(&self.room_target, &self.host, Some(cookie), keep, &mut self.request);
+    }
+
+    /// Logs in as a client of gamecloud, which registers as well.
+    async fn sign_in(&mut self, index: &str, account: usize) -> Result<(), Failure> {
+        let identity = Identity::new("official.IOS", &self.account(account)).ok_or(Unclear::TooLong);
+        let identity = self.step.of(identity)?;
+        match self.step.of(gamecloud::log_in(index, &identity, self.dial).await)? {
+            (Reply::LoggedIn { session, .. }, _) => {
+                let cookie = self.step.of(cookie(&session))?;
+                self.prepare(&cookie);
+                Ok(())
+            }
+            (_, Some(refused)) => Err(self.refused(ErrorCode(refused.code))),
+            (_, None) => self.step.of(Err(Unclear::NotAsked)),
+        }
     }
 
     async fn place(&self, http: &mut HttpConnection) -> Result<RetIntoFRoom, Failure> {
