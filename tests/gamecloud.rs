@@ -61,7 +61,7 @@ fn now() -> u64 {
 }
 
 /// A set as the portal issues it, `ago` seconds ago.
-fn set(id: &str, nonce: u16, ago: i64) -> String {
+fn set(id: &str, nonce: u32, ago: i64) -> String {
     let t = now().checked_add_signed(-ago).expect("a time");
     let set = Set { t, nonce, id: id.into(), domain: None, session: None };
     set.issue(&Secret::new(SECRET).expect("not empty")).expect("a good set")
@@ -271,7 +271,7 @@ async fn say(socket: &mut WebSocketStream<TcpStream>, text: String) {
     let _ = socket.send(Message::text(text)).await;
 }
 
-async fn enter(town: &Town, id: &str, nonce: u16) -> (WebSocketStream<TcpStream>, String) {
+async fn enter(town: &Town, id: &str, nonce: u32) -> (WebSocketStream<TcpStream>, String) {
     let mut socket = websocket(town.logic).await;
     assert!(next(&mut socket).await.is_some_and(|open| open.starts_with("0{\"sid\":\"")));
     assert_eq!(next(&mut socket).await.as_deref(), Some("40"));

@@ -9,7 +9,7 @@ use gatepass_core::policy::Policy;
 use gatepass_sim::{catalog::Shelf, flaws::FLAWS, scenario::Scenario};
 
 /// The files of core's roles. None of them may know another.
-const ROLES: [&str; 6] = ["accounts", "cache", "client", "login", "rcenter", "room"];
+const ROLES: [&str; 7] = ["accounts", "cache", "client", "login", "rcenter", "room", "lbs"];
 
 /// Lines that are too many for one file, except these, with the reason.
 const LINES_MAX: usize = 600;

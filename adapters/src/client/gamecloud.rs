@@ -14,8 +14,8 @@ use zeroize::Zeroizing;
 
 use super::{Dial, HttpConnection, Refused, Trouble, Unclear, http, resolve};
 
-/// Where to log in, from the Index on.
-pub(super) async fn log_in(
+/// Logs in, from the Index on. Each step has a connection of its own.
+pub(crate) async fn log_in(
     index: &str,
     identity: &Identity,
     dial: Dial,

@@ -38,7 +38,7 @@ pub fn write_handover(host: &str, payload: &Handover, out: &mut Vec<u8>) {
 }
 
 /// Logs in, on a connection of its own.
-pub(super) async fn log_in(
+pub(crate) async fn log_in(
     server: &str,
     payload: &Handover,
     dial: Dial,

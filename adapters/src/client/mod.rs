@@ -5,8 +5,8 @@
 
 mod dial;
 mod drive;
-mod gamecloud;
-mod gtarcade;
+pub(crate) mod gamecloud;
+pub(crate) mod gtarcade;
 mod http;
 mod room;
 mod speech;

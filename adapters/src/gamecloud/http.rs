@@ -1,6 +1,6 @@
 //! Requests over HTTP: calls, what is issued, and polls and WebSockets of engine.io.
 
-use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Duration};
+use std::{convert::Infallible, net::IpAddr, sync::Arc, time::Instant};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
@@ -44,8 +44,6 @@ const SOCKETS: &str = "/socket.io/";
 const HEAD_MAX: usize = REQUEST_MAX + 8_192;
 /// Headers of a request.
 const HEADERS_MAX: usize = 64;
-/// A poll is answered within this time, with nothing if there is nothing: before anything between thinks it dead.
-const POLL: Duration = Duration::from_secs(20);
 /// What a WebSocket's key is hashed with, by RFC 6455.
 const WEBSOCKET: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
@@ -259,27 +257,20 @@ async fn poll(link: &Link) -> Result<Answer, Fault> {
         }
     }
     let mut polling = None;
-    let waited = timeout(POLL, async {
-        loop {
-            let woken = link.wake.notified();
-            tokio::pin!(woken);
-            woken.as_mut().enable();
-            match link.poll(polling.is_none()) {
-                Poll::Body(body) => return Ok(text(body)),
-                Poll::Wrong => return Err(Fault::BadRequest),
-                Poll::Wait => {
-                    polling.get_or_insert_with(|| Polling(link));
-                    woken.await;
-                }
-            }
-        }
-    });
-    match waited.await {
-        Ok(answer) => answer,
-        Err(_) => {
+    loop {
+        let woken = link.wake.notified();
+        tokio::pin!(woken);
+        woken.as_mut().enable();
+        let wait = match link.poll(polling.is_none()) {
+            Poll::Body(body) => return Ok(text(body)),
+            Poll::Wrong => return Err(Fault::BadRequest),
+            Poll::Wait(wait) => wait,
+        };
+        let (_, since) = polling.get_or_insert_with(|| (Polling(link), Instant::now()));
+        if timeout(wait.saturating_sub(since.elapsed()), woken).await.is_err() {
             let mut body = String::new();
             write_body(&Kind::Noop.to_string(), &mut body);
-            Ok(text(body))
+            return Ok(text(body));
         }
     }
 }

@@ -16,13 +16,14 @@ use std::{
     net::{IpAddr, SocketAddr},
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicU16, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use gatepass_core::{
     lbs::{self, Lbs, NodeId},
+    role::Entropy,
     text::bounded,
     verify::gamecloud::{set::NONCES, verifier::Verifiers},
 };
@@ -34,7 +35,7 @@ use tokio::{
 
 pub use self::config::{GamecloudConfig, NodeConfig, TxConfig};
 use self::sockets::Sockets;
-use crate::{gate::Gate, http::HttpTimes, key::SharedKey, shell::Shell};
+use crate::{drive::OsEntropy, gate::Gate, http::HttpTimes, key::SharedKey, shell::Shell};
 
 mod calls;
 pub mod config;
@@ -64,7 +65,7 @@ pub(crate) struct Gamecloud {
     own: Vec<NodeId>,
     sockets: Sockets,
     times: HttpTimes,
-    nonces: AtomicU16,
+    nonces: AtomicU32,
 }
 
 /// The LBS, and when its turn is over.
@@ -93,6 +94,7 @@ impl Gamecloud {
         let here = here.ok_or("gamecloud.advertise is host:port, at most 64 bytes")?;
         let lbs = config.lbs(here)?;
         let own = lbs.at(&here).cloned().collect();
+        let [a, b, c, d, ..] = OsEntropy::new().bits();
         let gamecloud = Self {
             shell,
             verifiers: verifiers.and(config.verifiers(key)?),
@@ -100,7 +102,8 @@ impl Gamecloud {
             own,
             sockets: Sockets::new(sockets),
             times,
-            nonces: AtomicU16::new(0),
+            // Servers that share a secret begin in different places.
+            nonces: AtomicU32::new(u32::from_le_bytes([a, b, c, d])),
         };
         gamecloud.set_own(true);
         Ok(Arc::new(gamecloud))
@@ -186,7 +189,7 @@ impl Gamecloud {
     }
 
     /// A number that no other request of this second has, of [`NONCES`].
-    fn nonce(&self) -> u16 {
+    fn nonce(&self) -> u32 {
         self.nonces.fetch_add(1, Ordering::Relaxed) % NONCES
     }
 }

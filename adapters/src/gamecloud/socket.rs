@@ -33,6 +33,11 @@ pub(super) const SILENCE_MAX: Duration = Duration::from_secs(45);
 /// After its last request a client that has not logged in is sent away, and one that has.
 const IDLE_UNKNOWN: Duration = Duration::from_secs(30);
 const IDLE_KNOWN: Duration = Duration::from_secs(600);
+/// A poll waits so long at most: it ends before anything between thinks it dead.
+const POLL: Duration = Duration::from_secs(20);
+/// And so long while a WebSocket is tried, as in the original: the client waits for the end of the poll, but it may
+/// also begin one before it knows that it is not to.
+const POLL_PROBED: Duration = Duration::from_millis(100);
 /// One that has ended is forgotten after this time, whether its client came for the last packets or not.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
@@ -59,8 +64,8 @@ struct State {
     attached: bool,
     /// A poll waits for packets.
     polled: bool,
-    /// That poll is to end, for the transport changes.
-    excused: bool,
+    /// The WebSocket is tried: the client changes to it when no poll waits any more.
+    probed: bool,
     heard: Instant,
     asked: Option<Instant>,
     session: Option<SessionKey>,
@@ -71,8 +76,8 @@ struct State {
 pub(super) enum Poll {
     /// A body.
     Body(String),
-    /// Nothing yet.
-    Wait,
+    /// Nothing yet: it is to wait so long, and then to end with nothing.
+    Wait(Duration),
     /// There is another poll, or nothing any more.
     Wrong,
 }
@@ -85,7 +90,7 @@ impl Socket {
             upgraded,
             attached: upgraded,
             polled: false,
-            excused: false,
+            probed: false,
             heard: Instant::now(),
             asked: None,
             session: None,
@@ -170,15 +175,11 @@ impl Socket {
         if !body.is_empty() {
             return Poll::Body(body);
         }
-        if std::mem::take(&mut state.excused) {
-            write_body(&Kind::Noop.to_string(), &mut body);
-            return Poll::Body(body);
-        }
         if state.ended.is_some() {
             return Poll::Wrong;
         }
         state.polled = true;
-        Poll::Wait
+        Poll::Wait(if state.probed { POLL_PROBED } else { POLL })
     }
 
     /// The poll has its answer, or its client has gone.
@@ -198,6 +199,7 @@ impl Socket {
     pub(super) fn detach(&self) {
         let mut state = self.state();
         state.attached = false;
+        state.probed = false;
         let over = state.upgraded;
         drop(state);
         if over {
@@ -254,9 +256,7 @@ impl Gamecloud {
             Kind::Ping => {
                 if packet.data == "probe" && by_websocket {
                     // The answer is the WebSocket's own; here only the poll is told to end.
-                    let mut state = socket.state();
-                    state.excused = state.polled;
-                    drop(state);
+                    socket.state().probed = true;
                     socket.wake.notify_waiters();
                 } else {
                     socket.queue(format!("{}{}", Kind::Pong, packet.data));
@@ -368,7 +368,7 @@ mod tests {
         socket.poll_over();
         match polled {
             Poll::Body(body) => Some(body),
-            Poll::Wait | Poll::Wrong => None,
+            Poll::Wait(_) | Poll::Wrong => None,
         }
     }
 
@@ -430,11 +430,11 @@ mod tests {
     #[test]
     fn a_poll_waits_alone_and_ends_when_the_transport_changes() {
         let (_gate, it) = socket(false);
-        assert!(matches!(it.poll(true), Poll::Wait));
+        assert!(matches!(it.poll(true), Poll::Wait(POLL)));
         assert!(matches!(it.poll(true), Poll::Wrong), "a second one");
-        it.state().excused = true;
-        assert!(matches!(it.poll(false), Poll::Body(body) if body == "1:6"));
         assert!(it.attach() && !it.attach());
+        it.state().probed = true;
+        assert!(matches!(it.poll(false), Poll::Wait(POLL_PROBED)));
         it.state().upgraded = true;
         assert!(matches!(it.poll(true), Poll::Wrong));
         it.detach();

@@ -79,6 +79,23 @@ pub struct Plan {
     pub prefix: String,
     /// The password of every account.
     pub password: String,
+    /// As whose clients players log in.
+    pub clients: Clients,
+}
+
+/// Whose clients players are. Those of GTarcade and gamecloud make a connection for each step of their login, whatever
+/// the mode; what follows is the same for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Clients {
+    /// The original's: a name and a password.
+    Mope,
+    /// GTarcade's games, with payloads of the test game: servers take those on loopback only.
+    Gtarcade,
+    /// gamecloud's, in its domain `official.IOS`.
+    Gamecloud {
+        /// The Index, `host:port`.
+        index: String,
+    },
 }
 
 /// How far it is.
@@ -269,6 +286,7 @@ mod tests {
             scene: 1002,
             prefix: "load-".to_owned(),
             password: "load".to_owned(),
+            clients: Clients::Mope,
         }
     }
 

@@ -7,22 +7,31 @@ use std::{
 };
 
 use gatepass_core::{
+    message::Reply,
     refusal::Refusal,
-    text::Endpoint,
+    text::{Endpoint, Identity},
+    verify::gtarcade::SignKey,
     wire::{
         frame::{self, INFLATE_MAX},
         http::{
             Answer, Asked, LoginRequest, RoomRequest, cookie_header, decode_answer, login_target,
             room_target, session_from_set_cookie,
         },
+        local::Handover,
         proto::{ErrorCode, MsgLogin, RetErrorMsgCmd, RetIntoFRoom, WireMessage, cmd::room as cmd},
     },
 };
 use tokio::{io::AsyncWriteExt, net::TcpStream};
 use zeroize::Zeroizing;
 
-use super::{Mode, Plan};
-use crate::client::{Dial, HttpConnection, RoomConnection, Trouble, Unclear, resolve, write_request};
+use super::{Clients, Mode, Plan};
+use crate::{
+    client::{
+        Dial, HttpConnection, RoomConnection, Trouble, Unclear, cookie, gamecloud, gtarcade, resolve,
+        write_request,
+    },
+    gtarcade::{TEST_GAME, TEST_SIGN_KEY, signed_response},
+};
 
 /// Players that share one loopback address.
 const PLAYERS_PER_ADDRESS: usize = 200;
@@ -84,6 +93,7 @@ impl fmt::Display for Failure {
 pub(super) struct Player {
     mode: Mode,
     host: String,
+    clients: Clients,
     to: SocketAddr,
     dial: Dial,
     /// One ready login request for each of his accounts.
@@ -124,6 +134,7 @@ impl Player {
         Self {
             mode: plan.mode,
             host: plan.server.clone(),
+            clients: plan.clients.clone(),
             to,
             dial: Dial { source: source(to, id), reset: true },
             logins: registrations.iter().map(ready).collect(),
@@ -149,6 +160,9 @@ impl Player {
     /// Registers one of his accounts, or finds it registered with the same password.
     pub(super) async fn register(&mut self, index: usize) -> Result<(), Failure> {
         self.step = Step::Login;
+        if self.clients != Clients::Mope {
+            return self.vouched_for(index).await;
+        }
         let Some(login) = self.registrations.get(index) else { return Ok(()) };
         let mut request = Zeroizing::new(Vec::new());
         write_request(&login_target(login), &self.host, None, false, &mut request);
@@ -159,12 +173,19 @@ impl Player {
     /// One flow, up to the answer of the room.
     pub(super) async fn enter(&mut self, number: usize) -> Result<(), Failure> {
         self.step = Step::Login;
-        let mut http = self.http().await?;
-        let login = Arc::clone(&self.logins[number % self.logins.len()]);
-        self.cookie(&mut http, &login).await?;
+        let account = number % self.logins.len();
+        let mut http = if self.clients == Clients::Mope {
+            let mut http = self.http().await?;
+            let login = Arc::clone(&self.logins[account]);
+            self.cookie(&mut http, &login).await?;
+            http
+        } else {
+            self.vouched_for(account).await?;
+            self.http().await?
+        };
 
         self.step = Step::Room;
-        if self.mode == Mode::New {
+        if self.mode == Mode::New && self.clients == Clients::Mope {
             http = self.connect_http().await?;
         }
         let place = self.place(&mut http).await?;
@@ -240,10 +261,40 @@ impl Player {
         }
         let session = response.set_cookie.and_then(session_from_set_cookie).ok_or(Unclear::NoCookie);
         let cookie = self.step.of(cookie_header(self.step.of(session)?))?;
+        self.prepare(&cookie);
+        Ok(())
+    }
+
+    /// Prepares the room request of a session.
+    fn prepare(&mut self, cookie: &str) {
         self.request.clear();
         let keep = self.mode == Mode::Keep;
-        write_request(&self.room_target, &self.host, Some(&cookie), keep, &mut self.request);
-        Ok(())
+        write_request(&self.room_target, &self.host, Some(cookie), keep, &mut self.request);
+    }
+
+    /// Logs in as somebody others vouch for, which registers as well.
+    async fn vouched_for(&mut self, account: usize) -> Result<(), Failure> {
+        let account = self.account(account);
+        let answer = match &self.clients {
+            Clients::Gamecloud { index } => {
+                let identity = Identity::new("official.IOS", &account).ok_or(Unclear::TooLong);
+                gamecloud::log_in(index, &self.step.of(identity)?, self.dial).await
+            }
+            // Each login with a payload of its own.
+            Clients::Gtarcade | Clients::Mope => {
+                let payload = signed_response(&account, TEST_GAME, &SignKey::new(TEST_SIGN_KEY));
+                gtarcade::log_in(&self.host, &Handover::new(&payload), self.dial).await
+            }
+        };
+        match self.step.of(answer)? {
+            (Reply::LoggedIn { session, .. }, _) => {
+                let cookie = self.step.of(cookie(&session))?;
+                self.prepare(&cookie);
+                Ok(())
+            }
+            (_, Some(refused)) => Err(self.refused(ErrorCode(refused.code))),
+            (_, None) => self.step.of(Err(Unclear::NotAsked)),
+        }
     }
 
     async fn place(&self, http: &mut HttpConnection) -> Result<RetIntoFRoom, Failure> {

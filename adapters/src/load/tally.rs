@@ -140,6 +140,7 @@ mod tests {
             scene: 0,
             prefix: String::new(),
             password: String::new(),
+            clients: crate::load::Clients::Mope,
         };
         let summary = tally.summary(&plan, Duration::from_secs(2), Some(Duration::from_secs(1)));
         assert_eq!((summary.flows, summary.errors), (100, 3));

@@ -116,7 +116,16 @@ enum Operation {
 
 fn operations() -> impl Strategy<Value = Vec<Operation>> {
     // Few names, passwords and devices, so that they meet; some are malformed, some look generated.
-    let name = prop::sample::select(vec!["ann", "bob", "guest1", "guest3", "player#1", "", "a\u{7}b", "\u{e9}\u{1F600}"]);
+    let name = prop::sample::select(vec![
+        "ann",
+        "bob",
+        "guest1",
+        "guest3",
+        "player#1",
+        "",
+        "a\u{7}b",
+        "\u{e9}\u{1F600}",
+    ]);
     let subject = prop::sample::select(vec!["ann", "bob", "player#1", "guest1", "\u{e9}\u{1F600}"]);
     let password = prop::sample::select(vec!["one", "two", "for guests", ""]);
     let device = prop::sample::select(vec!["d-1", "d-2", "d-3", ""]);

@@ -3,13 +3,16 @@
 use std::{process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
-use gatepass_adapters::load::{self, LoadError, Mode, Plan, Progress, Summary};
+use gatepass_adapters::load::{self, Clients, LoadError, Mode, Plan, Progress, Summary};
 use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::shared::system::SystemArg;
 
 const EXAMPLES: &str = "\
 Examples:
   gatepass load                                    64 players for 8 seconds, connections kept
   gatepass load --mode new --players 256           as the original clients connect
+  gatepass load --system gamecloud                 as clients of gamecloud log in
   gatepass load --json --seconds 30 > result.json
 
 The generator shares the machine's processors with a local server: `generator_cores` says how much it took.
@@ -36,6 +39,12 @@ pub(crate) struct Args {
     /// Which connections are kept.
     #[arg(long, value_enum, default_value_t = KeepMode::Keep)]
     mode: KeepMode,
+    /// As whose clients players log in.
+    #[arg(long, value_enum, default_value_t = SystemArg::Mope)]
+    system: SystemArg,
+    /// gamecloud's Index.
+    #[arg(long, value_name = "HOST:PORT", default_value = "127.0.0.1:8125", env = "GATEPASS_INDEX")]
+    index: String,
     /// Accounts in all; one for each player if not given.
     #[arg(long, value_name = "N")]
     accounts: Option<u32>,
@@ -118,6 +127,11 @@ pub(crate) fn run(args: Args) -> ExitCode {
         scene: args.scene,
         prefix: args.prefix.clone(),
         password: PASSWORD.to_owned(),
+        clients: match args.system {
+            SystemArg::Mope => Clients::Mope,
+            SystemArg::Gtarcade => Clients::Gtarcade,
+            SystemArg::Gamecloud => Clients::Gamecloud { index: args.index.clone() },
+        },
     };
     let bar = bar();
     let result = runtime.block_on(load::run(plan, |progress| show_progress(&bar, progress, args.seconds)));

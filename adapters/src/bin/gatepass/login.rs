@@ -5,7 +5,7 @@ mod takeover;
 
 use std::{process::ExitCode, time::Duration};
 
-use gatepass_adapters::client::{Dial, Moment, Options, System, Trouble, What, play};
+use gatepass_adapters::client::{Dial, Moment, Options, Trouble, What, play};
 use gatepass_core::{
     client::{Outcome, Script},
     ids::{Addr, Payload},
@@ -17,6 +17,8 @@ use gatepass_core::{
     wire::proto::ErrorCode,
 };
 use serde_json::{Value, json};
+
+use crate::shared::system::SystemArg;
 
 /// The account of whoever names none.
 const DEMO: (&str, &str) = ("demo", "demo-password");
@@ -90,17 +92,6 @@ pub(crate) struct Args {
     /// Print one JSON object per line.
     #[arg(long)]
     json: bool,
-}
-
-/// A system that a player can come from.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SystemArg {
-    /// The original: a name and a password
-    Mope,
-    /// GTarcade: a payload that its launcher hands over
-    Gtarcade,
-    /// gamecloud: a set that its servers sign
-    Gamecloud,
 }
 
 /// Runs the command.
@@ -195,11 +186,7 @@ impl Args {
             server: self.server.clone(),
             keep_alive: self.keep_alive,
             dial: Dial::default(),
-            system: match self.system {
-                // Its payload comes later, from the launcher.
-                SystemArg::Mope | SystemArg::Gtarcade => System::Mope,
-                SystemArg::Gamecloud => System::Gamecloud { index: self.index.clone() },
-            },
+            system: self.system.of(&self.index),
             settings: Settings { times, ..Settings::default() },
         }
     }

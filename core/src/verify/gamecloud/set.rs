@@ -4,12 +4,13 @@
 //! moved between them: the set issued for the id `bobt1795165982` is also one of `bob`, of another time. Here a set has
 //! the members that an issued set has, each in the one form in which it is issued. Then no two sets have one text:
 //!
-//! - The time has ten digits and stands last. `plat_user_id`, `nickname` and `avatar` are one text. A domain holds no
-//!   `_`, and the nonce has one to three digits.
-//! - If two sets had one text, one id would begin with the other and be longer by *k*. As the id stands there three
-//!   times, the domain would be shorter by 3*k*, give or take the two digits of the nonce.
-//! - The first `_` behind the shorter id, that of `is_tourist`, stands in one place: so the domain is shorter by *k*,
-//!   and *k* is 0 or 1. One letter before `domain` or `is_tourist` makes no text that begins like it: *k* is 0.
+//! - The time has ten digits and stands last. The id stands in three places: `avatar`, `nickname`, `plat_user_id`. If
+//!   two sets had one text, one id would be the other with some *s* behind it, and three times the length of *s* would
+//!   be missing elsewhere: in the domain, or in the nonce, which has one to nine digits.
+//! - Look at the first `_` behind the shorter id. A domain holds none, so it is that of `is_tourist`. If it is in *s*,
+//!   then *s* holds `is_` and all that stands before it, and three times that is more than can be missing.
+//! - So it stands in the same place in both, and with it `is_tourist1nickname` and the shorter id. What follows is
+//!   `nonce` in one text; in the other it is *s*, which begins like `domain` or `is_tourist`. So there is no *s*.
 
 use alloc::{
     borrow::{Cow, ToOwned},
@@ -29,8 +30,8 @@ use crate::{
 pub const ID_MAX: usize = 64;
 /// Longest domain, in bytes.
 pub const DOMAIN_MAX: usize = 32;
-/// Nonces are below this.
-pub const NONCES: u16 = 1000;
+/// Nonces are below this. The original has a thousand of them; then two sets of one second and player could be one.
+pub const NONCES: u32 = 1_000_000_000;
 
 /// What an issued set says, besides its signature.
 #[derive(Clone, PartialEq, Eq)]
@@ -38,7 +39,7 @@ pub struct Set {
     /// When it was issued: seconds since 1970, ten digits.
     pub t: u64,
     /// Tells sets of one second apart; below [`NONCES`].
-    pub nonce: u16,
+    pub nonce: u32,
     /// Who it is for: 1 to [`ID_MAX`] bytes.
     pub id: String,
     /// The domain it is for, if it was asked for with one: then it is good for no other.
@@ -201,7 +202,7 @@ impl Set {
         };
         let set = Self {
             t: number(members, T)?,
-            nonce: u16::try_from(number(members, NONCE)?).map_err(|_| SetFault::Form { member: NONCE })?,
+            nonce: u32::try_from(number(members, NONCE)?).map_err(|_| SetFault::Form { member: NONCE })?,
             id: id.to_owned(),
             domain: optional(DOMAIN)?,
             session: optional(SESSION)?,

@@ -1,8 +1,8 @@
 //! The question to Tencent's open platform, third version: is this key this player's?
 //!
-//! A GET of `/v3/user/get_info` whose parameters are signed with HMAC-SHA1, as that service documents it: the key is the
-//! game's with a `&` behind it, and the text is method, path and parameters, each encoded, with `&` between them. (The
-//! original sends parameters of its own making there, and its questions are refused.)
+//! A GET of `/v3/user/get_info` whose parameters are signed with HMAC-SHA1, as that service documents it: the key
+//! is the game's with a `&` behind it, and the text is method, path and parameters, each encoded, with `&` between
+//! them. (The original sends parameters of its own making there, and its questions are refused.)
 
 use alloc::{
     format,
@@ -56,15 +56,15 @@ pub struct Player {
 }
 
 impl Portal {
-    /// The question about a player, and what is to be remembered of it. Questions of one second differ by `nonce`, which the
-    /// service is not told. Nothing if a text is too long to be a player's.
+    /// The question about a player, and what is to be remembered of it. Questions of one second differ by `nonce`,
+    /// which the service is not told. Nothing if a text is too long to be a player's.
     #[must_use]
     pub fn question(
         &self,
         (openid, openkey): (&str, &str),
         pf: Option<&str>,
         peer: Addr,
-        (now, nonce): (u64, u16),
+        (now, nonce): (u64, u32),
     ) -> Option<(Question, Payload)> {
         let pf = pf.unwrap_or(&self.pf);
         if openid.len() > ID_MAX || openkey.len() > OPENKEY_MAX || pf.len() > ID_MAX {

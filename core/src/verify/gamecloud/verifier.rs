@@ -73,7 +73,7 @@ pub struct Issue<'a> {
     /// Seconds since 1970.
     pub now: u64,
     /// Different for every request of one second, until they are [`NONCES`](super::set::NONCES).
-    pub nonce: u16,
+    pub nonce: u32,
 }
 
 /// What a login brings.
@@ -88,7 +88,7 @@ pub struct Evidence<'a> {
     /// Seconds since 1970.
     pub now: u64,
     /// Different for every login of one second, until they are [`NONCES`](super::set::NONCES).
-    pub nonce: u16,
+    pub nonce: u32,
 }
 
 impl<'a> Evidence<'a> {

@@ -167,8 +167,8 @@ impl<'a> Call<'a> {
     /// Finds the call in a request.
     ///
     /// # Errors
-    /// [`CallFault::NotAnObject`], [`CallFault::BadName`]; [`CallFault::Repeated`] if the client says something of itself
-    /// twice.
+    /// [`CallFault::NotAnObject`], [`CallFault::BadName`]; [`CallFault::Repeated`] if the client says something of
+    /// itself twice.
     pub fn read(request: &'a Json<'a>) -> Result<Self, CallFault> {
         let parameters = request.object().ok_or(CallFault::NotAnObject)?;
         let name = |name, default| match parameters.get(name) {

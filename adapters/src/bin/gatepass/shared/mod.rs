@@ -4,6 +4,7 @@ pub(crate) mod counterexample;
 pub(crate) mod pick;
 pub(crate) mod progress;
 pub(crate) mod rules;
+pub(crate) mod system;
 
 use std::{
     fmt, fs,
