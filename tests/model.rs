@@ -122,6 +122,7 @@ fn seeds_find_flaws() {
         "kick-by-account",
         "wakes-into-old-lease",
         "expired-token-revived",
+        "forgotten-on-one-clock",
     ];
     for flaw in FLAWS.iter().filter(|flaw| !rare.contains(&flaw.name)) {
         let setup = Arc::new(flaw.setup());
