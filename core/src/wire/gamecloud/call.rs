@@ -145,7 +145,11 @@ impl Request {
             match (value.text(), name.0 == OEM) {
                 (Some(""), true) => text.push_str(&format!("{comma}{name}:null")),
                 (Some(inner), true) => {
-                    text.push_str(&format!("{comma}{name}:{}", json::read(inner.as_bytes(), DEPTH_MAX - 1)?));
+                    let inner = json::read(inner.as_bytes(), DEPTH_MAX - 1)?;
+                    if !matches!(inner, Json::Object(_) | Json::Null) {
+                        return Err(CallFault::NotAnObject);
+                    }
+                    text.push_str(&format!("{comma}{name}:{inner}"));
                 }
                 _ => text.push_str(&format!("{comma}{name}:{value}")),
             }
@@ -277,6 +281,7 @@ mod tests {
         let syntax = |at| Err(CallFault::NotJson(JsonFault::Syntax { at }));
         check(Request::from_query("oemInfo={"), syntax(1));
         check(Request::from_query("oemInfo=7"), Err(CallFault::NotAnObject));
+        check(Request::from_query("oemInfo=\"{}\""), Err(CallFault::NotAnObject));
         check(Request::from_query("id=a&id=b"), Err(CallFault::Repeated));
         check(Request::from_query("oemInfo[a]=1&oemInfo={}"), Err(CallFault::Repeated));
         check(Request::from_query("oemInfo[a]=1&oemInfo[a]=2"), Err(CallFault::Repeated));
