@@ -8,7 +8,9 @@ mod process;
 
 use std::{
     collections::BTreeMap,
+    fs,
     net::{Ipv4Addr, SocketAddr},
+    path::Path,
     process::Command,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -344,4 +346,40 @@ async fn the_command_plays_launcher_and_game() {
         let told = format!("errcode {errcode}: the launcher knows");
         assert!(events.iter().any(|event| event["detail"] == told), "{lines}");
     }
+}
+
+#[tokio::test]
+async fn what_was_used_is_known_after_a_restart_and_doubtful_after_a_crash() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join("gtarcade-restart.db");
+    for end in ["", "-wal", "-shm", ".lock"] {
+        let _ = fs::remove_file(format!("{}{end}", path.display()));
+    }
+    let database = path.to_str().expect("text").to_owned();
+    let config = || Config { database: database.clone(), ..Config::local() };
+    let [one, two, three] = ["ann", "ann", "bob"].map(|who| signed_response(who, TEST_GAME, &test_key()));
+
+    let running = start(config()).await;
+    let to = running.addresses.http.expect("it has a LoginServer");
+    let (account, _) = log_in(to, &one).await.expect("the first process knows of nothing");
+    running.shutdown().await;
+
+    let running = start(config()).await;
+    let to = running.addresses.http.expect("it has a LoginServer");
+    assert_eq!(log_in(to, &one).await.unwrap_err(), "signature_replayed");
+    assert_eq!(log_in(to, &two).await.expect("another one").0, account);
+    // It ends without a word.
+    drop(running);
+
+    let running = start(config()).await;
+    let to = running.addresses.http.expect("it has a LoginServer");
+    for payload in [&one, &two, &three] {
+        assert_eq!(log_in(to, payload).await.unwrap_err(), "signature_doubtful");
+    }
+    // Passwords are another matter, and an orderly end does not make up for the crash.
+    net::log_in(to, "carl").await;
+    running.shutdown().await;
+    let running = start(config()).await;
+    let to = running.addresses.http.expect("it has a LoginServer");
+    assert_eq!(log_in(to, &three).await.unwrap_err(), "signature_doubtful");
+    running.shutdown().await;
 }

@@ -184,7 +184,8 @@ pub struct Roles {
 /// What the roles of one life of a process are made of: with the events they hear, all that they do follows from it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {
-    /// The generation the cache lives in, and whether it begins with a grace.
+    /// The generation the cache lives in, and whether it begins with a grace. Either way it takes nothing signed until
+    /// it has been told what was used before, or that is too old.
     pub cache: Option<(Generation, bool)>,
     /// RCenter is there.
     pub center: bool,
@@ -199,7 +200,10 @@ impl Origin {
     #[must_use]
     pub fn roles(&self) -> Roles {
         Roles {
-            cache: self.cache.map(|(generation, grace)| Cache::new(generation, grace)),
+            cache: self.cache.map(|(generation, grace)| match grace {
+                true => Cache::new(generation, true),
+                false => Cache::forgetful(generation),
+            }),
             center: self.center.then(RCenter::new),
             login: self.login.then(LoginServer::new),
             room: self.room.map(|(id, endpoint)| RoomServer::new(id, endpoint)),

@@ -50,4 +50,5 @@ pub mod store;
 mod tcp;
 pub mod timers;
 mod udp;
+mod used;
 pub mod vectors;

@@ -40,7 +40,7 @@ use crate::{
     service::{self, Services},
     shell::{Outside, Shell},
     store::{SqliteAccounts, StoreError},
-    tcp, udp,
+    tcp, udp, used,
 };
 
 /// Tries to find a free port for both TCP and UDP.
@@ -106,16 +106,16 @@ pub struct Addresses {
 }
 
 impl Addresses {
-    /// Each address with its name.
+    /// Each address with its name, the operators' last.
     pub fn iter(&self) -> impl Iterator<Item = (&'static str, SocketAddr)> {
         [
             ("login", self.http),
             ("room", self.room),
             ("center", self.center),
             ("service", self.service),
-            ("admin", self.admin),
             ("gamecloud", self.gamecloud),
             ("index", self.index),
+            ("admin", self.admin),
         ]
         .into_iter()
         .filter_map(|(name, addr)| Some((name, addr?)))
@@ -139,6 +139,8 @@ pub struct Running {
     has_room: bool,
     recording: Option<Recording>,
     services: Vec<Arc<service::Client>>,
+    /// Where the cache of this process keeps what was used, when it ends.
+    memory: Option<Arc<SqliteAccounts>>,
     /// Held as long as the cache of this process may answer.
     _lock: Option<File>,
 }
@@ -195,6 +197,7 @@ impl Server {
         if let Some(recording) = &recording {
             node.record(recording.tape());
         }
+        let memory = store.clone().filter(|_| config.runs(Part::Cache));
         let witness = recording.as_ref().map(Recording::recorder);
         let shell = Shell::new(node, outside, |shell| {
             let Some(store) = store else { return Ok(None) };
@@ -223,8 +226,10 @@ impl Server {
             has_room: config.runs(Part::Room),
             recording,
             services: clients.clone(),
+            memory,
             _lock: lock,
         };
+        running.recall(&config)?;
         running.spawn(&config, listeners, clients, &key, stopped.clone());
         if let Some(listeners) = gamecloud {
             running.spawn_gamecloud(&config, listeners, &key, verifiers, &stopped)?;
@@ -234,6 +239,19 @@ impl Server {
 }
 
 impl Running {
+    /// The cache hears what was used before it began.
+    fn recall(&self, config: &Config) -> Result<(), StartError> {
+        let Some(store) = &self.memory else { return Ok(()) };
+        let whole = used::recall(&self.shell, store).map_err(|error| StartError::Store(error.to_string()))?;
+        if !whole {
+            tracing::warn!(
+                refused_for = ?config.times.payload_memory(),
+                "the last process did not end in order: signed logins are refused until whatever it took is too old"
+            );
+        }
+        Ok(())
+    }
+
     fn spawn(
         &mut self,
         config: &Config,
@@ -353,6 +371,15 @@ impl Running {
         // Players who stay connected without a session get no more than their last words.
         let _ = timeout(if self.has_room { LINGER + LAST_WORDS } else { LAST_WORDS }, closing).await;
         self.tasks.shutdown().await;
+        if let Some(store) = self.memory.take() {
+            let shell = Arc::clone(&self.shell);
+            let kept = tokio::task::spawn_blocking(move || used::keep(&shell, &store)).await;
+            if !matches!(kept, Ok(Ok(()))) {
+                tracing::error!(
+                    "what was used by signed logins could not be kept: the next process will refuse them for a while"
+                );
+            }
+        }
         if let Some(recording) = self.recording.take() {
             recording.close();
         }

@@ -9,7 +9,9 @@ use arrayvec::ArrayVec;
 use crate::{
     ids::{AccountId, CallId, Generation, Ordinal, Payload, RoomKey, Seq, ServerId, SessionKey, Version},
     ledger::Fact,
-    limits::{LeaseTerms, PAYLOADS_MAX, REASSERT_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX},
+    limits::{
+        LeaseTerms, PAYLOADS_MAX, REASSERT_MAX, RECALL_MAX, SERVERS_MAX, SESSIONS_MAX, TOKENS_PER_ACCOUNT_MAX,
+    },
     message::{Answer, Ask, CacheAnswer, CacheAsk, Grant, Place, Question},
     policy::Handover,
     refusal::Refusal,
@@ -122,6 +124,12 @@ impl Cache {
     #[must_use]
     pub fn remembers(&self, payload: Payload) -> bool {
         self.payloads.contains(&payload)
+    }
+
+    /// Signed payloads that have been used, for a later life of the cache. None if some may have been forgotten.
+    #[must_use]
+    pub fn used_payloads(&self) -> Option<impl Iterator<Item = Payload> + '_> {
+        (!self.forgot_payloads).then(|| self.payloads.iter().copied())
     }
 
     /// The owner of an account.
@@ -443,6 +451,19 @@ impl Cache {
                     out.note(Fact::TokenRefused { key, server, why });
                 }
                 answer
+            }
+            CacheAsk::Recall { used, last } => {
+                for payload in used.iter().take(RECALL_MAX) {
+                    if self.payloads.len() < PAYLOADS_MAX && self.payloads.insert(*payload) {
+                        // When it was used is not known any more; now is the latest it can have been.
+                        out.arm(Timer::PayloadEnd(*payload), cx.settings.times.payload_memory());
+                    }
+                }
+                let whole = last && used.len() <= RECALL_MAX && self.payloads.len() < PAYLOADS_MAX;
+                if whole && core::mem::take(&mut self.forgot_payloads) {
+                    out.disarm(Timer::PayloadGrace);
+                }
+                CacheAnswer::Done
             }
             CacheAsk::Claim { account, server, seq } => {
                 if cx.settings.policy.redeem_claims {

@@ -429,6 +429,13 @@ pub enum CacheAsk {
         /// Accounts it holds, each with the login it holds it for; at most [`REASSERT_MAX`](crate::limits::REASSERT_MAX).
         held: Box<[(AccountId, Seq)]>,
     },
+    /// Remember signed payloads that were used in an earlier life of the cache, which ended in an orderly way.
+    Recall {
+        /// Some of them; at most [`RECALL_MAX`](crate::limits::RECALL_MAX).
+        used: Box<[Payload]>,
+        /// With these it is all of them: nothing has been forgotten.
+        last: bool,
+    },
     /// End a server's lease and all it owns: an orderly shutdown.
     Resign {
         /// The server.

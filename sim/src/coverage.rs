@@ -211,6 +211,7 @@ const fn ask(ask: &Ask) -> &'static str {
             CacheAsk::Release { .. } => "release",
             CacheAsk::Renew { .. } => "renew",
             CacheAsk::Reassert { .. } => "reassert",
+            CacheAsk::Recall { .. } => "recall",
             CacheAsk::Resign { .. } => "resign",
         },
         Ask::Accounts(AccountsAsk::Verify { .. }) => "verify",

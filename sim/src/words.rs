@@ -136,6 +136,7 @@ fn ask(ask: &Ask) -> String {
                 let each = |(account, seq): &(AccountId, Seq)| format!("{account} login {seq:?}");
                 format!("reassert {}", held.iter().map(each).collect::<Vec<_>>().join(", "))
             }
+            CacheAsk::Recall { used, .. } => format!("remember {} used payloads", used.len()),
             CacheAsk::Resign { server } => format!("resign {server}"),
         },
         Ask::Accounts(ask) => match ask {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use gatepass_core::{
     cache::Cache,
     ids::{AccountId, CallId, ConnId, Generation, Payload, RoomKey, ServerId, SessionKey, Version},
-    limits::{REASSERT_MAX, TOKENS_PER_ACCOUNT_MAX, Times},
+    limits::{REASSERT_MAX, RECALL_MAX, TOKENS_PER_ACCOUNT_MAX, Times},
     message::{Answer, Ask, Asker, CacheAnswer, CacheAsk, Place, Question},
     policy::Policy,
     refusal::Refusal,
@@ -120,6 +120,11 @@ impl Model {
             CacheAsk::Renew { server, .. } => {
                 self.leases.insert(*server);
                 *answer == CacheAnswer::Renewed { generation: NOW }
+            }
+            CacheAsk::Recall { used, last } => {
+                self.payloads.extend(used.iter().take(RECALL_MAX));
+                self.forgot_payloads &= !(*last && used.len() <= RECALL_MAX);
+                *answer == Done
             }
             CacheAsk::Reassert { server, generation, held } => {
                 if *generation != NOW || !self.leases.contains(server) {

@@ -291,6 +291,10 @@ impl Draw {
             }
             11 | 12 => CacheAsk::Release { account, server, version: self.ordinal() },
             13 | 14 => self.renewal(server),
+            _ if self.one_in(12) => {
+                let used = (0..self.below(20)).map(|n| Payload::new(secret(n as u8 % 7))).collect();
+                CacheAsk::Recall { used, last: self.one_in(2) }
+            }
             _ if self.one_in(6) => CacheAsk::Resign { server },
             _ if self.one_in(2) => self.renewal(server),
             _ => {

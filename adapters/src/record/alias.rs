@@ -242,6 +242,11 @@ impl Scrub<'_> {
                     self.room(key);
                 }
                 CacheAsk::Redeem { key, server: _, attempt: _, generation: _ } => self.room(key),
+                CacheAsk::Recall { used, last: _ } => {
+                    for payload in used {
+                        self.payload(payload);
+                    }
+                }
                 CacheAsk::RevokeSession { .. }
                 | CacheAsk::Claim { .. }
                 | CacheAsk::Release { .. }

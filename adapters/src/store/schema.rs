@@ -6,7 +6,7 @@ use super::StoreError;
 
 /// Every step from an empty database to the current one, in order. A step that has been released is never
 /// changed: the database remembers in `user_version` how many it has taken.
-const STEPS: [&str; 2] = [
+const STEPS: [&str; 3] = [
     "
     CREATE TABLE accounts (
         id            INTEGER PRIMARY KEY CHECK (id > 0),
@@ -31,6 +31,10 @@ const STEPS: [&str; 2] = [
         account INTEGER NOT NULL UNIQUE REFERENCES accounts (id),
         PRIMARY KEY (realm, subject)
     ) STRICT, WITHOUT ROWID;
+",
+    "
+    CREATE TABLE used_payloads (payload BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+    ALTER TABLE meta ADD COLUMN used_payloads_whole INTEGER NOT NULL DEFAULT 1 CHECK (used_payloads_whole IN (0, 1));
 ",
 ];
 

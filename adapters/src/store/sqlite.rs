@@ -9,7 +9,7 @@ use std::{
 use blake2::{Blake2b, Digest, digest::consts::U32};
 use gatepass_core::{
     accounts::{guest_name, is_given_name, player_name, well_formed},
-    ids::AccountId,
+    ids::{AccountId, Payload},
     message::{AccountsAnswer, AccountsAsk, Credentials},
     refusal::Refusal,
     text::{Device, Identity, Name, Password, bounded},
@@ -160,6 +160,44 @@ impl SqliteAccounts {
     /// If the database fails.
     pub fn has_generations(&self) -> Result<bool, StoreError> {
         self.read(|reader| reader.query_row("SELECT generation > 0 FROM meta", [], |row| row.get(0)))
+    }
+
+    /// Takes the signed payloads that an earlier process has kept, so that they are there once. None if it did not
+    /// come to that, and some may have been used that nobody knows of.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn take_used(&self) -> Result<Option<Vec<Payload>>, StoreError> {
+        let mut writer = self.writer();
+        let transaction = Transaction::new(&mut writer, TransactionBehavior::Immediate)?;
+        let whole: bool =
+            transaction.query_row("SELECT used_payloads_whole FROM meta", [], |row| row.get(0))?;
+        let used: Vec<[u8; 16]> = {
+            let mut rows = transaction.prepare("DELETE FROM used_payloads RETURNING payload")?;
+            rows.query_map([], |row| row.get(0))?.collect::<Result<_, _>>()?
+        };
+        transaction.execute("UPDATE meta SET used_payloads_whole = 0", [])?;
+        transaction.commit()?;
+        Ok(whole.then(|| used.into_iter().map(Payload::new).collect()))
+    }
+
+    /// Keeps all signed payloads that are remembered as used, for [`SqliteAccounts::take_used`].
+    ///
+    /// # Errors
+    /// If the database fails. Then nothing is kept.
+    pub fn keep_used(&self, used: &[Payload]) -> Result<(), StoreError> {
+        let mut writer = self.writer();
+        let transaction = Transaction::new(&mut writer, TransactionBehavior::Immediate)?;
+        transaction.execute("DELETE FROM used_payloads", [])?;
+        {
+            let mut insert = transaction.prepare("INSERT INTO used_payloads (payload) VALUES (?1)")?;
+            for payload in used {
+                insert.execute([payload.bits()])?;
+            }
+        }
+        transaction.execute("UPDATE meta SET used_payloads_whole = 1", [])?;
+        transaction.commit()?;
+        Ok(())
     }
 
     /// Bans an account by its name, or lifts the ban. `false` if there is no such account.

@@ -1,6 +1,6 @@
 //! `gatepass serve`: runs roles as servers until it is told to end.
 
-use std::{net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
+use std::{io::Write as _, net::SocketAddr, path::PathBuf, process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
 use gatepass_adapters::{
@@ -188,7 +188,8 @@ async fn serve(config: Config) -> ExitCode {
         }
     };
     for (role, addr) in running.addresses.iter() {
-        println!("listening role={role} addr={addr}");
+        // Whoever reads this may have stopped; players have not.
+        let _ = writeln!(std::io::stdout(), "listening role={role} addr={addr}");
     }
     tokio::select! {
         () = running.failed() => {
