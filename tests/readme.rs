@@ -157,3 +157,22 @@ fn what_can_be_repeated_comes_out_the_same() {
         compare(example, &run(&dir, &example.args));
     }
 }
+
+/// What is in the tables of what the three systems ask for.
+#[test]
+fn every_feature_is_somewhere_and_shown_by_a_test() {
+    let page = read("README.md");
+    let section = page.split("## What the three systems ask for").nth(1).expect("there is such a section");
+    let section = section.split("\n## ").next().unwrap_or(section);
+    let mut rows = 0;
+    for row in section.lines().filter(|line| line.starts_with("| ") && line.contains(".rs`")) {
+        let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
+        let [_, place, test] = cells[..] else { panic!("three cells: {row}") };
+        assert!(root().join(place.trim_matches('`')).is_file(), "{place} is nowhere");
+        let (file, name) = test.split_once(' ').expect("a file and a name");
+        let source = read(file.trim_matches('`'));
+        assert!(source.contains(&format!("fn {name}(")), "{name} is not in {file}");
+        rows += 1;
+    }
+    assert!(rows > 45, "{rows} rows");
+}

@@ -316,15 +316,6 @@ impl World {
         self.age_choices(setup, choices);
     }
 
-    /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
-    /// nobody looks whether anything is under way, and nothing overtakes it.
-    const fn losses_can_wait(&self, setup: &Setup) -> bool {
-        setup.reductions.has(Reduction::LostWhenMissed)
-            && !setup.scenario.patient
-            && !setup.scenario.at_rest
-            && self.faults.reorder == 0
-    }
-
     fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
         let mut crash = |node: usize, budget: u8| {
             let up = self.hosts[node].get().up;

@@ -13,7 +13,7 @@ use gatepass_core::{
 };
 
 use crate::{
-    events::{Draw, Kind},
+    events::{Draw, Kind, secret},
     life::Life,
     lives,
 };
@@ -58,12 +58,13 @@ impl Model {
                     Some(_) => return *answer == Done,
                     None => {}
                 }
+                if payload.is_some_and(|payload| self.payloads.contains(&payload)) {
+                    return *answer == Refused(Refusal::SignatureReplayed);
+                }
                 if payload.is_some() && self.forgot_payloads {
                     return *answer == Refused(Refusal::SignatureDoubtful);
                 }
-                if payload.is_some_and(|payload| !self.payloads.insert(payload)) {
-                    return *answer == Refused(Refusal::SignatureReplayed);
-                }
+                self.payloads.extend(*payload);
                 self.sessions.retain(|old, other| other != account || old == key);
                 self.sessions.insert(*key, *account);
                 *answer == Done
@@ -249,6 +250,10 @@ fn event(life: &mut Life<Cache>, model: &Model, draw: &mut Draw) -> Event {
         }
     }
     let mut ask = draw.cache_ask();
+    if draw.below(20) == 0 {
+        let used = (0..draw.below(20)).map(|n| Payload::new(secret(n as u8 % 7))).collect();
+        ask = CacheAsk::Recall { used, last: draw.below(2) == 0 };
+    }
     match &mut ask {
         CacheAsk::OpenSession { account, key, .. } if draw.below(8) > 0 => {
             *account = AccountId(u64::from(key.bits()[15]) % 3);

@@ -74,9 +74,8 @@ pub(crate) fn endpoint(n: u64) -> Endpoint {
 pub(crate) struct Draw(pub(crate) u64);
 
 impl Draw {
-    /// A number below `n`.
+    /// A number below `n`, by splitmix64.
     pub(crate) fn below(&mut self, n: u64) -> u64 {
-        // splitmix64
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut x = self.0;
         x = (x ^ (x >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -291,10 +290,6 @@ impl Draw {
             }
             11 | 12 => CacheAsk::Release { account, server, version: self.ordinal() },
             13 | 14 => self.renewal(server),
-            _ if self.one_in(12) => {
-                let used = (0..self.below(20)).map(|n| Payload::new(secret(n as u8 % 7))).collect();
-                CacheAsk::Recall { used, last: self.one_in(2) }
-            }
             _ if self.one_in(6) => CacheAsk::Resign { server },
             _ if self.one_in(2) => self.renewal(server),
             _ => {

@@ -6,6 +6,15 @@ use gatepass_core::role::Outage;
 use super::*;
 
 impl World {
+    /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
+    /// nobody looks whether anything is under way, and nothing overtakes it.
+    pub(super) const fn losses_can_wait(&self, setup: &Setup) -> bool {
+        setup.reductions.has(Reduction::LostWhenMissed)
+            && !setup.scenario.patient
+            && !setup.scenario.at_rest
+            && self.faults.reorder == 0
+    }
+
     /// A question or its answer is lost, and whoever asked hears that there will be no answer.
     pub(super) fn fail(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
         let Some(at) = self.net.get().find(pick) else { return false };
