@@ -298,6 +298,12 @@ impl<E: Entropy> Node<E> {
         self.roles.room.as_ref()
     }
 
+    /// The LoginServer, to know whether anybody waits for it.
+    #[must_use]
+    pub const fn login(&self) -> Option<&LoginServer> {
+        self.roles.login.as_ref()
+    }
+
     /// The cache, for gauges.
     #[must_use]
     pub const fn cache(&self) -> Option<&Cache> {

@@ -309,7 +309,7 @@ impl Running {
     fn spawn_gamecloud(
         &mut self,
         config: &Config,
-        [(logic, addr), (index, _)]: [(TcpListener, SocketAddr); 2],
+        [(logic, addr), (index, index_addr)]: [(TcpListener, SocketAddr); 2],
         key: &SharedKey,
         verifiers: Verifiers,
         stopped: &watch::Receiver<bool>,
@@ -324,6 +324,7 @@ impl Running {
             verifiers,
             times: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
             logic: addr,
+            index: index_addr,
             sockets,
         };
         let gamecloud = Gamecloud::new(parts).map_err(StartError::Config)?;

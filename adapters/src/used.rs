@@ -40,13 +40,15 @@ fn tell(shell: &Shell, used: &[Payload], last: bool) {
     shell.feed(RoleId::Cache, Event::Asked(Question { from, call, ask }));
 }
 
-/// Keeps what was used for the next process. Nothing, if some of it may have been forgotten.
+/// Keeps what was used for the next process. Nothing, if some of it may have been forgotten, or if a login is still
+/// under way here: the LoginServer takes no new ones by now, so afterwards nothing can be used.
 ///
 /// # Errors
 /// If the database fails.
 pub(crate) fn keep(shell: &Shell, store: &SqliteAccounts) -> Result<(), StoreError> {
     let used = shell.with_node(|node| {
-        let used = node.cache().and_then(|cache| cache.used_payloads());
+        let busy = node.login().is_some_and(|login| login.pending() > 0);
+        let used = node.cache().filter(|_| !busy).and_then(|cache| cache.used_payloads());
         used.map(Iterator::collect::<Vec<_>>)
     });
     used.map_or(Ok(()), |used| store.keep_used(&used))

@@ -50,6 +50,11 @@ pub struct GamecloudConfig {
     pub window_ahead: Duration,
     /// Take only sets that were issued for the domain they are shown in. Clients of the original do not ask for such.
     pub bound_sets: bool,
+    /// Sign a set for anybody who asks, as the original does: then anybody is whoever he says. None: only where the
+    /// players' servers are on this machine only.
+    pub issue_to_anybody: Option<bool>,
+    /// Whether these servers run at all.
+    pub enabled: bool,
     /// Tencent's service; none: nobody comes from there.
     pub tx: Option<TxConfig>,
 }
@@ -102,6 +107,8 @@ impl Default for GamecloudConfig {
             window_behind: Duration::from_secs(300),
             window_ahead: Duration::from_secs(300),
             bound_sets: false,
+            issue_to_anybody: None,
+            enabled: true,
             tx: None,
         }
     }
@@ -126,7 +133,7 @@ impl GamecloudConfig {
     /// this machine only and neither is configured.
     #[must_use]
     pub fn listens(&self, http: SocketAddr) -> Option<(SocketAddr, SocketAddr)> {
-        if self.listen.is_none() && self.index_listen.is_none() && !http.ip().is_loopback() {
+        if !self.enabled || self.listen.is_none() && self.index_listen.is_none() && !http.ip().is_loopback() {
             return None;
         }
         let beside = |step| {
@@ -171,6 +178,10 @@ impl GamecloudConfig {
         {
             return Err("gamecloud.tx: the url is http://host, and the appkey is not empty".into());
         }
+        let told = self.advertise.as_deref();
+        if told.is_some_and(|told| host_and_port(told).is_none() || bounded::<64>(told).is_none()) {
+            return Err("gamecloud: advertise is host:port, at most 64 bytes".into());
+        }
         self.lbs(Endpoint::new()).map(|_| ())
     }
 
@@ -199,14 +210,15 @@ impl GamecloudConfig {
             .map_err(|why| format!("gamecloud.nodes: {why}"))
     }
 
-    /// The original's verifiers, those of them that are configured.
+    /// The original's verifiers, those of them that are configured. `local`: nobody but this machine reaches them.
     ///
     /// # Errors
     /// If a secret is empty, which [`GamecloudConfig::check`] refuses before.
-    pub(super) fn verifiers(&self, key: &SharedKey) -> Result<Verifiers, String> {
+    pub(super) fn verifiers(&self, key: &SharedKey, local: bool) -> Result<Verifiers, String> {
         let window = Window { behind: self.window_behind.as_secs(), ahead: self.window_ahead.as_secs() };
-        let mut verifiers =
-            Verifiers::new().with(TwoPhase::new(secret(&self.secret, key, "360")?, window, self.bound_sets));
+        let issues = self.issue_to_anybody.unwrap_or(local);
+        let two_phase = TwoPhase::new(secret(&self.secret, key, "360")?, window, self.bound_sets, issues);
+        let mut verifiers = Verifiers::new().with(two_phase);
         if let Some(admin_key) = &self.admin_key {
             let admin_key = Secret::new(admin_key).ok_or(EMPTY)?;
             verifiers =

@@ -83,12 +83,13 @@ pub(crate) struct Parts<'a> {
     pub(crate) verifiers: Verifiers,
     pub(crate) times: HttpTimes,
     pub(crate) logic: SocketAddr,
+    pub(crate) index: SocketAddr,
     pub(crate) sockets: Arc<Gate>,
 }
 
 impl Gamecloud {
     pub(crate) fn new(parts: Parts<'_>) -> Result<Arc<Self>, String> {
-        let Parts { shell, config, key, verifiers, times, logic, sockets } = parts;
+        let Parts { shell, config, key, verifiers, times, logic, index, sockets } = parts;
         let told = config.advertise.clone().unwrap_or_else(|| logic.to_string());
         let here = config::host_and_port(&told).and_then(|_| bounded(&told));
         let here = here.ok_or("gamecloud.advertise is host:port, at most 64 bytes")?;
@@ -97,7 +98,8 @@ impl Gamecloud {
         let [a, b, c, d, ..] = OsEntropy::new().bits();
         let gamecloud = Self {
             shell,
-            verifiers: verifiers.and(config.verifiers(key)?),
+            verifiers: verifiers
+                .and(config.verifiers(key, logic.ip().is_loopback() && index.ip().is_loopback())?),
             lbs: Mutex::new(Turning { lbs, until: Instant::now() }),
             own,
             sockets: Sockets::new(sockets),

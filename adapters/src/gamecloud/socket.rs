@@ -12,7 +12,7 @@ use gatepass_core::{
     wire::gamecloud::{
         call::{Call, Request},
         engine::{BODY_MAX, Kind, Packet, write_body},
-        reply,
+        reply::{self, Code},
         socket::{self, DISCONNECTED, Said},
     },
 };
@@ -242,9 +242,18 @@ impl Socket {
 }
 
 impl Gamecloud {
-    /// A packet came. An error if its client leaves, has broken the rules or says too much at once; then it is over.
+    /// A packet came. An error if its client leaves or has broken the rules; then it is over.
     pub(super) async fn hear(&self, socket: &Link, packet: Packet<'_>, by_websocket: bool) -> Result<(), ()> {
-        self.sockets.admit(socket.ip).map_err(|rule| self.shell.metrics().limited(rule))?;
+        if let Err(rule) = self.sockets.admit(socket.ip) {
+            // Others of the same address may have said too much: nobody is sent away for that, and whoever asks is told.
+            self.shell.metrics().limited(rule);
+            if packet.kind == Kind::Message
+                && let Ok(Said::Request { number, .. }) = socket::read(packet.data)
+            {
+                socket.queue(socket::acknowledged(number, &reply::refused(Code::TOO_MANY)));
+            }
+            return Ok(());
+        }
         {
             let mut state = socket.state();
             if state.ended.is_some() {

@@ -123,9 +123,12 @@ impl Launcher {
         })
     }
 
-    /// Waits for a game. Each that was started may connect once. Whether there was a place for it.
+    /// Waits for a game. Each that was started may connect once. Whether there was a place for it: of two that say the
+    /// same of themselves nobody could tell which has which key.
     pub fn expect(&mut self, launch: Launch) -> bool {
-        let fits = self.started.len() < LINKS_MAX;
+        let alike =
+            |other: &Launch| other.game == launch.game && (other.gcm.is_some() || launch.gcm.is_some());
+        let fits = self.started.len() < LINKS_MAX && !self.started.iter().any(alike);
         if fits {
             self.started.push(launch);
         }

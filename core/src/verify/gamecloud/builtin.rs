@@ -25,13 +25,16 @@ pub struct TwoPhase {
     domains: Domains,
     /// Whether a set has to name its domain. Clients of the original do not ask for that.
     bound: bool,
+    /// Whether a set is issued to anybody who asks.
+    issues: bool,
 }
 
 impl TwoPhase {
-    /// With the secret that sets are signed with.
+    /// With the secret that sets are signed with. Whoever `issues` to anybody believes everybody: it is for trials, and
+    /// for servers that only a portal can reach.
     #[must_use]
-    pub fn new(secret: Secret, window: Window, bound: bool) -> Self {
-        Self { secret, window, domains: Domains::of(&["official", "360"], &KINDS), bound }
+    pub fn new(secret: Secret, window: Window, bound: bool, issues: bool) -> Self {
+        Self { secret, window, domains: Domains::of(&["official", "360"], &KINDS), bound, issues }
     }
 }
 
@@ -53,6 +56,9 @@ impl Verifier for TwoPhase {
     }
 
     fn issue(&self, request: &Issue<'_>) -> Result<String, Unproven> {
+        if !self.issues {
+            return Err(Unproven::IssuesNothing);
+        }
         let id = request.parameters.get("id").and_then(Json::text).ok_or(Unproven::NoEvidence)?;
         let domain = domain_of(request);
         if domain.as_deref().is_some_and(|domain| !self.owns(domain)) {

@@ -21,7 +21,7 @@ fn verifiers() -> Verifiers {
         pf: "qzone".into(),
     };
     Verifiers::new()
-        .with(TwoPhase::new(secret("players"), Window::default(), false))
+        .with(TwoPhase::new(secret("players"), Window::default(), false, true))
         .with(Admin::new(secret("admins"), secret("key"), Window::default()))
         .with(OnePhase::new(portal))
 }
@@ -140,4 +140,21 @@ fn one_phase_asks_and_the_answer_decides() {
     assert_eq!((&verified.subject[..], verified.nickname.as_deref()), ("ann", Some("Ann")));
     assert_eq!(tx.answered(&evidence, Some(br#"{"ret":5}"#)), Verdict::Refused(Unproven::Portal(5)));
     assert_eq!(tx.answered(&evidence, None), Verdict::Refused(Unproven::NoAnswer));
+}
+
+#[test]
+fn where_nobody_is_believed_nothing_is_issued_and_sets_of_a_portal_count() {
+    let closed = TwoPhase::new(secret("players"), Window::default(), false, false);
+    let open = TwoPhase::new(secret("players"), Window::default(), false, true);
+    let none = Members::default();
+    let json = json::read(br#"{"id":"ann"}"#, 2).expect("it is JSON");
+    let parameters = json.object().expect("an object");
+    let issue = Issue { parameters, oem: &none, peer: Addr::default(), now: NOW, nonce: 1 };
+    assert_eq!(closed.issue(&issue), Err(Unproven::IssuesNothing));
+    let set = open.issue(&issue).expect("anybody is believed");
+    let oem = format!("{{\"auth\":{set}}}");
+    let oem = json::read(oem.as_bytes(), 4).expect("it is JSON");
+    let oem = oem.object().expect("an object");
+    let evidence = Evidence { domain: "official.IOS", oem, peer: Addr::default(), now: NOW, nonce: 1 };
+    assert!(matches!(closed.check(&evidence), Verdict::Verified(verified) if verified.subject == "ann"));
 }
