@@ -6,7 +6,7 @@ use gatepass_core::{
     lbs::{Lbs, Node, NodeId},
     text::{Endpoint, bounded},
     verify::gamecloud::{
-        builtin::{Admin, OnePhase, TwoPhase},
+        builtin::{Admin, KINDS, OnePhase, TwoPhase},
         set::Window,
         sign::Secret,
         tx::Portal,
@@ -190,7 +190,7 @@ impl GamecloudConfig {
     /// # Errors
     /// Why its servers are none.
     pub(super) fn lbs(&self, here: Endpoint) -> Result<Lbs, String> {
-        let ours = ["IOS", "Android", "Test"].map(|kind| NodeConfig {
+        let ours = KINDS.map(|kind| NodeConfig {
             kind: kind.into(),
             number: 1,
             address: None,
@@ -217,7 +217,9 @@ impl GamecloudConfig {
     pub(super) fn verifiers(&self, key: &SharedKey, local: bool) -> Result<Verifiers, String> {
         let window = Window { behind: self.window_behind.as_secs(), ahead: self.window_ahead.as_secs() };
         let issues = self.issue_to_anybody.unwrap_or(local);
-        let two_phase = TwoPhase::new(secret(&self.secret, key, "360")?, window, self.bound_sets, issues);
+        let kinds: Vec<&str> = self.nodes.iter().map(|node| node.kind.as_str()).chain(KINDS).collect();
+        let two_phase =
+            TwoPhase::new(secret(&self.secret, key, "360")?, window, self.bound_sets, issues).serving(&kinds);
         let mut verifiers = Verifiers::new().with(two_phase);
         if let Some(admin_key) = &self.admin_key {
             let admin_key = Secret::new(admin_key).ok_or(EMPTY)?;

@@ -140,6 +140,13 @@ impl Args {
     }
 
     fn credentials(&self) -> Result<Credentials, &'static str> {
+        if self.system != SystemArg::Mope
+            && (self.guest.is_some() || self.password.is_some() || self.register)
+        {
+            return Err(
+                "--guest, --password and --register are for accounts of mope: others vouch for these players",
+            );
+        }
         if let Some(device) = &self.guest {
             let device = bounded(device).ok_or("a device id has at most 64 bytes")?;
             return Ok(Credentials::Guest { device });

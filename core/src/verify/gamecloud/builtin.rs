@@ -36,6 +36,12 @@ impl TwoPhase {
     pub fn new(secret: Secret, window: Window, bound: bool, issues: bool) -> Self {
         Self { secret, window, domains: Domains::of(&["official", "360"], &KINDS), bound, issues }
     }
+
+    /// For these kinds of servers instead of the original's.
+    #[must_use]
+    pub fn serving(self, kinds: &[&str]) -> Self {
+        Self { domains: Domains::of(&["official", "360"], kinds), ..self }
+    }
 }
 
 impl Verifier for TwoPhase {

@@ -158,3 +158,13 @@ fn where_nobody_is_believed_nothing_is_issued_and_sets_of_a_portal_count() {
     let evidence = Evidence { domain: "official.IOS", oem, peer: Addr::default(), now: NOW, nonce: 1 };
     assert!(matches!(closed.check(&evidence), Verdict::Verified(verified) if verified.subject == "ann"));
 }
+
+#[test]
+fn domains_follow_the_kinds_that_are_served() {
+    let own = TwoPhase::new(secret("players"), Window::default(), false, true).serving(&["WP", "IOS"]);
+    for (domain, owned) in
+        [("official.WP", true), ("360.IOS", true), ("official", true), ("official.Android", false)]
+    {
+        assert_eq!(own.owns(domain), owned, "{domain}");
+    }
+}
