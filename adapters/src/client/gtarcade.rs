@@ -3,6 +3,7 @@
 use gatepass_core::{
     ids::{AccountId, SessionKey},
     message::Reply,
+    refusal::Refusal,
     text::bounded,
     wire::local::Handover,
 };
@@ -12,10 +13,15 @@ use zeroize::Zeroizing;
 use super::{Dial, HttpConnection, HttpError, Refused, Trouble, Unclear, resolve};
 use crate::gtarcade::PATH;
 
+/// Reasons that only what is signed is refused for.
+const SIGNED: [Refusal; 4] =
+    [Refusal::BadSignature, Refusal::SignatureStale, Refusal::SignatureReplayed, Refusal::SignatureDoubtful];
+
 /// The answer.
 #[derive(Deserialize)]
 struct Answer {
     code: u32,
+    message: Option<String>,
     account: Option<u64>,
     name: Option<String>,
     newbie: Option<bool>,
@@ -56,7 +62,10 @@ fn read(body: &[u8]) -> Result<(Reply, Option<Refused>), Trouble> {
     let answer: Answer =
         serde_json::from_slice(body).map_err(|_| HttpError::Malformed("it is not JSON with a code"))?;
     if answer.code != 0 {
-        let refused = Refused::from_code(answer.code);
+        // The reason says more than the code, which is the original's.
+        let told = |why: &Refusal| answer.message.as_deref() == Some(why.name());
+        let code = Refused::from_code(answer.code);
+        let refused = Refused { why: SIGNED.into_iter().find(told).unwrap_or(code.why), ..code };
         return Ok((Reply::Refused(refused.why), Some(refused)));
     }
     let lacks = || HttpError::Malformed("a login without account, name or session");

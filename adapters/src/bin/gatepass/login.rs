@@ -242,6 +242,10 @@ fn show(moment: &Moment, server: &str) {
         What::Admitted { account, name } => ("enter", format!("{account} as {:?}", name.as_str())),
         What::Heartbeat => ("heartbeat", String::new()),
         What::LoggedOut => ("logout", String::new()),
+        // Codes of gamecloud are four digits, and its own.
+        What::Refused(refused) if refused.code >= 9_000 => {
+            ("refused", format!("gamecloud's code {}", refused.code))
+        }
         What::Refused(refused) => ("refused", format!("code {}", ErrorCode(refused.code))),
         What::Lost(trouble) => {
             eprintln!("error: {trouble}");
@@ -311,6 +315,12 @@ const fn advice(why: Refusal) -> Option<&'static str> {
         Refusal::TooManyAttempts => "too many failed logins from this address: wait a little",
         Refusal::NoRoom => "no RoomServer has a free place, or none has registered yet",
         Refusal::Busy | Refusal::Unavailable => "the server cannot serve this now: try again",
+        Refusal::BadSignature => "the server knows another key",
+        Refusal::SignatureStale => "what was signed is too old, or its time is ahead: compare the clocks",
+        Refusal::SignatureReplayed => "what was signed has been used: ask for another one",
+        Refusal::SignatureDoubtful => {
+            "the server has crashed lately, and does not know what was used before: try again in ten minutes"
+        }
         Refusal::Replaced => "the account has been logged in elsewhere",
         _ => return None,
     })

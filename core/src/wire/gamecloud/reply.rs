@@ -27,7 +27,10 @@ impl Code {
 impl From<Refusal> for Code {
     fn from(why: Refusal) -> Self {
         match why {
-            Refusal::BadSignature | Refusal::SignatureStale | Refusal::SignatureReplayed => Self::AUTH_FAILED,
+            Refusal::BadSignature
+            | Refusal::SignatureStale
+            | Refusal::SignatureReplayed
+            | Refusal::SignatureDoubtful => Self::AUTH_FAILED,
             Refusal::Busy | Refusal::Draining | Refusal::TooManyAttempts => Self::TOO_MANY,
             Refusal::Malformed => Self::ILLEGAL_DATA,
             Refusal::UnknownCommand | Refusal::NoRoom | Refusal::RoomFull | Refusal::Unavailable => {
