@@ -1,5 +1,7 @@
 //! What is done for a request, however it came.
 
+use std::time::Instant;
+
 use gatepass_core::{
     ids::SessionKey,
     lbs,
@@ -111,10 +113,11 @@ impl Gamecloud {
 
     /// What administrators do at the Index. Each time they show their key, or the session they got for it.
     fn administer(&self, call: &Call<'_>, from: Origin) -> Done {
+        let started = Instant::now();
         let Some(admin) = self.verifiers.find("admin", None) else { return Code::ERROR.into() };
         // Whoever could have a set issued is one.
         if let Err(why) = self.issued_by(admin, call, from) {
-            return reply::unproven(why).into();
+            return self.unproven(why, started);
         }
         let id = call.parameters.get("id").and_then(Json::text).unwrap_or_default();
         let is = match call.func {
@@ -135,6 +138,7 @@ impl Gamecloud {
     }
 
     async fn log_in(&self, call: &Call<'_>, from: Origin) -> Done {
+        let started = Instant::now();
         let domain = match call.oem.get("domain") {
             None | Some(Json::Null) => lbs::DEFAULT_DOMAIN,
             Some(Json::Text(domain)) if domain.is_empty() => lbs::DEFAULT_DOMAIN,
@@ -154,10 +158,10 @@ impl Gamecloud {
         };
         // Administrators log in at the Index, and nobody else does.
         let verifier = verifier.filter(|_| (domain == "admin") == (from.side == Side::Index));
-        let Some(verifier) = verifier else { return reply::unproven(Unproven::NoVerifier).into() };
+        let Some(verifier) = verifier else { return self.unproven(Unproven::NoVerifier, started) };
         let verified = match verify(verifier, &evidence).await {
             Ok(verified) => verified,
-            Err(why) => return reply::unproven(why).into(),
+            Err(why) => return self.unproven(why, started),
         };
         let Verified { subject, age, payload, nickname } = verified;
         if from.side == Side::Logic && !self.is_here(domain, &subject) {
@@ -184,6 +188,14 @@ impl Gamecloud {
             Reply::Refused(why) => Code::from(why).into(),
             Reply::Room { .. } | Reply::Session { .. } => Code::ERROR.into(),
         }
+    }
+
+    /// Tells a client, and the operators, that nobody vouches for a player.
+    fn unproven(&self, why: Unproven, started: Instant) -> Done {
+        tracing::info!(reason = %why, "nobody vouches for a player of gamecloud");
+        let refused = Reply::Refused(Refusal::BadSignature);
+        self.shell.metrics().answered(Asked::Login, &refused, started.elapsed());
+        reply::unproven(why).into()
     }
 
     /// Whether a player belongs on a server that is this process. Without such servers nobody can tell.
@@ -235,7 +247,7 @@ impl Gamecloud {
     async fn ask(&self, body: RequestBody, from: Origin) -> Reply {
         let asked = Asked::of(&body);
         let request = Request { addr: addr_of(from.ip), signed: true, body };
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         let conn = self.shell.next_conn();
         let reply = match self.shell.request(conn, request) {
             Ok(reply) => reply,
