@@ -75,19 +75,7 @@ impl Verifier for TwoPhase {
     }
 
     fn check(&self, evidence: &Evidence<'_>) -> Verdict {
-        let Some(auth) = evidence.auth() else { return Verdict::Refused(Unproven::NoEvidence) };
-        match Set::check(auth, evidence.domain, false, &self.secret) {
-            Ok((set, _)) if self.bound && set.domain.is_none() => {
-                Verdict::Refused(Unproven::Set(SetFault::NoDomain))
-            }
-            Ok((set, signature)) => Verdict::Verified(Verified {
-                age: self.window.age(set.t, evidence.now),
-                subject: set.id,
-                payload: signature.payload(),
-                nickname: None,
-            }),
-            Err(fault) => Verdict::Refused(Unproven::Set(fault)),
-        }
+        check_set(evidence, (&self.secret, self.window), false, self.bound)
     }
 }
 
@@ -151,17 +139,27 @@ impl Verifier for Admin {
     }
 
     fn check(&self, evidence: &Evidence<'_>) -> Verdict {
-        let Some(auth) = evidence.auth() else { return Verdict::Refused(Unproven::NoEvidence) };
-        match Set::check(auth, evidence.domain, true, &self.secret) {
-            Ok((set, _)) if set.domain.is_none() => Verdict::Refused(Unproven::Set(SetFault::NoDomain)),
-            Ok((set, signature)) => Verdict::Verified(Verified {
-                age: self.window.age(set.t, evidence.now),
-                subject: set.id,
-                payload: signature.payload(),
-                nickname: None,
-            }),
-            Err(fault) => Verdict::Refused(Unproven::Set(fault)),
-        }
+        check_set(evidence, (&self.secret, self.window), true, true)
+    }
+}
+
+/// What a set is worth: `admin` sets have a session, and `bound` ones have to name their domain.
+fn check_set(
+    evidence: &Evidence<'_>,
+    (secret, window): (&Secret, Window),
+    admin: bool,
+    bound: bool,
+) -> Verdict {
+    let Some(auth) = evidence.auth() else { return Verdict::Refused(Unproven::NoEvidence) };
+    match Set::check(auth, evidence.domain, admin, secret) {
+        Ok((set, _)) if bound && set.domain.is_none() => Verdict::Refused(SetFault::NoDomain.into()),
+        Ok((set, signature)) => Verdict::Verified(Verified {
+            age: window.age(set.t, evidence.now),
+            subject: set.id,
+            payload: signature.payload(),
+            nickname: None,
+        }),
+        Err(fault) => Verdict::Refused(fault.into()),
     }
 }
 
