@@ -101,7 +101,7 @@ impl Signature {
     /// Its digits as text.
     #[must_use]
     pub fn text(&self) -> String {
-        self.digits().into_iter().map(char::from).collect()
+        self.payload().text()
     }
 
     /// What is to be remembered, so that what it signs counts once.
