@@ -6,7 +6,7 @@ use gatepass_core::{
     message::Reply,
     refusal::Refusal,
     text::{Identity, bounded},
-    wire::json::Quoted,
+    wire::{gamecloud::call::escaped, json::Quoted},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -111,19 +111,4 @@ async fn exchange(server: &str, target: &str, dial: Dial) -> Result<Zeroizing<St
     let response = connection.exchange(&bytes).await?;
     let body = std::str::from_utf8(response.body).map_err(|_| Unclear::NotAsked)?;
     Ok(Zeroizing::new(body.to_owned()))
-}
-
-/// Everything but letters, digits and a few signs as `%XX`.
-fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b':' | b',') {
-            out.push(char::from(byte));
-        } else {
-            // A text takes everything.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
