@@ -16,7 +16,10 @@ use gatepass_adapters::{
 };
 use gatepass_core::{
     lbs::choice,
-    verify::gamecloud::{set::Set, sign::Secret, verifier::Verifiers},
+    verify::{
+        gamecloud::{set::Set, sign::Secret},
+        verifier::Verifiers,
+    },
 };
 use serde_json::{Value, json};
 use tokio::{

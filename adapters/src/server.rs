@@ -14,7 +14,7 @@ use gatepass_core::{
     ids::{Generation, ServerId},
     role::{Command, Entropy, Event, Settings},
     text::Endpoint,
-    verify::gamecloud::verifier::Verifiers,
+    verify::verifier::Verifiers,
 };
 use tokio::{
     net::{TcpListener, UdpSocket},
@@ -320,9 +320,10 @@ impl Running {
         let parts = Parts {
             shell: Arc::clone(&self.shell),
             config: &config.gamecloud,
+            times: &config.times,
             key,
             verifiers,
-            times: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
+            http: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
             logic: addr,
             index: index_addr,
             sockets,

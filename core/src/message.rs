@@ -11,6 +11,7 @@ use crate::{
         Version,
     },
     limits::LeaseTerms,
+    policy::SignedText,
     refusal::Refusal,
     text::{Device, Endpoint, Identity, Name, Nickname, Password},
 };
@@ -110,6 +111,9 @@ pub enum Credentials {
         /// Where the verifier's clock stands in its window, [`Times::signature_window`](crate::limits::Times) on
         /// either side of when it was signed.
         age: Age,
+        /// The strictest form of writing in which this, and nothing else, is what was signed; none: nothing was, he
+        /// only says so.
+        form: Option<SignedText>,
     },
 }
 

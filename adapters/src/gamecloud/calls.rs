@@ -5,10 +5,9 @@ use std::time::Instant;
 use gatepass_core::{
     ids::SessionKey,
     lbs,
-    message::{Credentials, Reply, Request, RequestBody},
+    message::{Reply, Request, RequestBody},
     refusal::Refusal,
-    text::Identity,
-    verify::gamecloud::verifier::{Evidence, Issue, Unproven, Verdict, Verified, Verifier, realm},
+    verify::verifier::{Evidence, Issue, Unproven, Verdict, Verifier, credentials},
     wire::{
         gamecloud::{
             call::{self, Call},
@@ -82,7 +81,7 @@ impl Gamecloud {
     /// Issues what a client asks for under a path. Nothing if nobody issues there.
     pub(super) fn issue(&self, path: &str, request: &call::Request, from: Origin) -> Option<String> {
         // What administrators get, they get at the Index.
-        let here = |verifier: &&dyn Verifier| from.side == Side::Index || !verifier.owns("admin");
+        let here = |verifier: &&dyn Verifier| from.side == Side::Index || !verifier.domains().has("admin");
         let verifier = self.verifiers.at(path).filter(here)?;
         let Ok(json) = request.json() else { return Some(reply::refused(Code::ILLEGAL_DATA)) };
         let Ok(call) = Call::read(&json) else { return Some(reply::refused(Code::ILLEGAL_DATA)) };
@@ -146,7 +145,7 @@ impl Gamecloud {
         };
         let evidence = Evidence {
             domain,
-            oem: &call.oem,
+            shown: &call.oem,
             peer: addr_of(from.ip),
             now: unix_seconds(),
             nonce: self.nonce(),
@@ -159,27 +158,33 @@ impl Gamecloud {
         // Administrators log in at the Index, and nobody else does.
         let verifier = verifier.filter(|_| (domain == "admin") == (from.side == Side::Index));
         let Some(verifier) = verifier else { return self.unproven(Unproven::NoVerifier, started) };
-        let verified = match verify(verifier, &evidence).await {
-            Ok(verified) => verified,
+        let verdict = verify(verifier, &evidence).await;
+        let credentials = match credentials(verifier, &evidence, &verdict) {
+            Ok(credentials) => credentials,
             Err(why) => return self.unproven(why, started),
         };
-        let Verified { subject, age, payload, nickname } = verified;
-        if from.side == Side::Logic && !self.is_here(domain, &subject) {
+        let (subject, nickname) = match &verdict {
+            Verdict::Verified(verified) => (&verified.subject[..], verified.nickname.as_deref()),
+            Verdict::Claimed(subject) => (&subject[..], None),
+            Verdict::Ask(_) | Verdict::Refused(_) => ("", None),
+        };
+        if let Verdict::Verified(verified) = &verdict
+            && let Some(reason) = verified.remark
+        {
+            tracing::info!(%reason, "a set of gamecloud could be read in two ways");
+        }
+        if from.side == Side::Logic && !self.is_here(domain, subject) {
             return Code::ERROR.into();
         }
-        let Some(identity) = Identity::new(&realm(verifier, domain), &subject) else {
-            return Code::ILLEGAL_DATA.into();
-        };
-        let credentials = Credentials::Signed { identity, registers: verifier.registers(), payload, age };
         match self.ask(RequestBody::Login(credentials), from).await {
             Reply::LoggedIn { name, account, newbie, session, .. } => {
-                let token = hex(&session);
+                let token = session.text();
                 let player = Player {
                     id: account.0,
-                    openid: &subject,
+                    openid: subject,
                     token: &token,
                     time: evidence.now,
-                    name: nickname.as_deref().unwrap_or(&name),
+                    name: nickname.unwrap_or(&name),
                     newbie,
                     domain,
                 };
@@ -193,7 +198,7 @@ impl Gamecloud {
     /// Tells a client, and the operators, that nobody vouches for a player.
     fn unproven(&self, why: Unproven, started: Instant) -> Done {
         tracing::info!(reason = %why, "nobody vouches for a player of gamecloud");
-        let refused = Reply::Refused(Refusal::BadSignature);
+        let refused = Reply::Refused(why.into());
         self.shell.metrics().answered(Asked::Login, &refused, started.elapsed());
         reply::unproven(why).into()
     }
@@ -221,8 +226,7 @@ impl Gamecloud {
                 reply::answer(Code::SUCCESS, format_args!("{{\"id\":{}}}", account.0)).into()
             }
             Reply::Room { account, endpoint, key, room, scene } => {
-                let (endpoint, key) =
-                    (Quoted(&endpoint), String::from_utf8_lossy(&key.expose()).into_owned());
+                let (endpoint, key) = (Quoted(&endpoint), key.text());
                 let (id, room) = (account.0, room.0);
                 let data = format_args!(
                     "{{\"addr\":{endpoint},\"key\":\"{key}\",\"uid\":{id},\"room\":{room},\"scene\":{scene}}}"
@@ -271,19 +275,13 @@ impl Gamecloud {
 }
 
 /// What a verifier says in the end, whoever it has asked.
-async fn verify(verifier: &dyn Verifier, evidence: &Evidence<'_>) -> Result<Verified, Unproven> {
-    let verdict = match verifier.check(evidence) {
+async fn verify(verifier: &dyn Verifier, evidence: &Evidence<'_>) -> Verdict {
+    match verifier.check(evidence) {
         Verdict::Ask(question) => {
             let answer = portal::ask(&question).await;
             verifier.answered(evidence, answer.as_deref())
         }
         told => told,
-    };
-    match verdict {
-        Verdict::Verified(verified) => Ok(verified),
-        Verdict::Refused(why) => Err(why),
-        // One question has to be enough.
-        Verdict::Ask(_) => Err(Unproven::NoAnswer),
     }
 }
 
@@ -297,8 +295,4 @@ fn scene(parameters: &Members<'_>) -> Option<u32> {
         Json::Number(spelling) => spelling.parse().ok(),
         value => value.text()?.parse().ok(),
     }
-}
-
-fn hex(session: &SessionKey) -> String {
-    String::from_utf8_lossy(&session.expose()).into_owned()
 }

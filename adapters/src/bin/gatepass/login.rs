@@ -151,23 +151,24 @@ impl Args {
             let device = bounded(device).ok_or("a device id has at most 64 bytes")?;
             return Ok(Credentials::Guest { device });
         }
-        if self.system == SystemArg::Gtarcade {
-            if self.takeover {
+        let signed_for = match self.system {
+            SystemArg::Mope => None,
+            SystemArg::Gtarcade if self.takeover => {
                 return Err("--takeover is for accounts with a password");
             }
-            let identity = Identity::new("gtarcade", self.platform_account())
-                .ok_or("an account of the platform has 1 to 64 bytes without control characters")?;
-            // The server asks the payload, not this.
-            let (payload, age) = (Payload::default(), Age::Fresh);
-            return Ok(Credentials::Signed { identity, registers: true, payload, age });
-        }
-        if self.system == SystemArg::Gamecloud {
-            let id = self.account.as_deref().unwrap_or(DEMO.0);
-            let identity = Identity::new(&self.domain, id)
-                .ok_or("a domain has 1 to 32 bytes and an id 1 to 64, without control characters")?;
-            // The servers issue what is signed; nothing of this is sent.
-            let (payload, age) = (Payload::default(), Age::Fresh);
-            return Ok(Credentials::Signed { identity, registers: true, payload, age });
+            SystemArg::Gtarcade => Some(
+                Identity::new("gtarcade", self.platform_account())
+                    .ok_or("an account of the platform has 1 to 64 bytes without control characters")?,
+            ),
+            SystemArg::Gamecloud => Some(
+                Identity::new(&self.domain, self.account.as_deref().unwrap_or(DEMO.0))
+                    .ok_or("a domain has 1 to 32 bytes and an id 1 to 64, without control characters")?,
+            ),
+        };
+        if let Some(identity) = signed_for {
+            // Whoever is asked issues and judges what is signed; nothing of this is sent.
+            let (payload, age, form) = (Payload::default(), Age::Fresh, None);
+            return Ok(Credentials::Signed { identity, registers: true, payload, age, form });
         }
         let (account, password, register) = match (&self.account, &self.password) {
             (Some(account), Some(password)) => (account.as_str(), password.as_str(), self.register),
