@@ -57,6 +57,9 @@ impl World {
         {
             self.breaks(setup, scratch, Property::SignatureOnce);
         }
+        if self.attacker.get().rereads(conn) {
+            self.attacker.edit().answered(conn);
+        }
         if self.attacker.get().learns(msg) {
             self.attacker.edit().learn(msg);
         }
