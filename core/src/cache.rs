@@ -453,7 +453,8 @@ impl Cache {
                 answer
             }
             CacheAsk::Recall { used, last } => {
-                for payload in used.iter().take(RECALL_MAX) {
+                let told = if cx.settings.policy.signature_recalled { &used[..] } else { &[] };
+                for payload in told.iter().take(RECALL_MAX) {
                     if self.payloads.len() < PAYLOADS_MAX && self.payloads.insert(*payload) {
                         // When it was used is not known any more; now is the latest it can have been.
                         out.arm(Timer::PayloadEnd(*payload), cx.settings.times.payload_memory());

@@ -79,6 +79,8 @@ pub struct Faults {
     pub crash_login: u8,
     /// Losses of the cache's memory.
     pub lose_cache: u8,
+    /// Orderly ends of the cache: the next one hears which signed payloads were used.
+    pub renew_cache: u8,
     /// Crashes of the cache that keep its memory. What was asked meanwhile is lost.
     pub crash_cache: u8,
     /// Crashes of the account store; its accounts are kept.
