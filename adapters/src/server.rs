@@ -326,6 +326,7 @@ impl Running {
             http: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
             logic: addr,
             index: index_addr,
+            askers: Arc::clone(&askers),
             sockets,
         };
         let gamecloud = Gamecloud::new(parts).map_err(StartError::Config)?;

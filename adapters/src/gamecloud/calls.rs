@@ -71,7 +71,7 @@ impl Gamecloud {
             return self.log_in(&call, from).await;
         }
         match (from.side, call.control, call.func) {
-            (Side::Index, "config" | "lb", "getServerInfo") => self.locate(&call).into(),
+            (Side::Index, "config" | "lb", "getServerInfo") => self.locate(&call, from).into(),
             (Side::Index, "admin", _) => self.administer(&call, from),
             (Side::Index, ..) => Code::ERROR.into(),
             (Side::Logic, ..) => self.play(&call, from, own).await,
@@ -89,18 +89,22 @@ impl Gamecloud {
     }
 
     fn issued_by(&self, verifier: &dyn Verifier, call: &Call<'_>, from: Origin) -> Result<String, Unproven> {
-        verifier.issue(&Issue {
+        let issued = verifier.issue(&Issue {
             parameters: call.parameters,
             oem: &call.oem,
             peer: addr_of(from.ip),
             now: unix_seconds(),
             nonce: self.nonce(),
-        })
+        });
+        if issued == Err(Unproven::WrongKey) {
+            self.askers.guessed(from.ip);
+        }
+        issued
     }
 
-    fn locate(&self, call: &Call<'_>) -> String {
+    fn locate(&self, call: &Call<'_>, from: Origin) -> String {
         let (domain, id) = (text(&call.oem, "domain"), text(&call.oem, "openid"));
-        match self.tell_lbs(&lbs::Event::Locate { domain, id }) {
+        match self.tell_lbs(&lbs::Event::Locate { from: addr_of(from.ip), domain, id }) {
             Some(lbs::Effect::Located { endpoint, newbie, .. }) => match host_and_port(&endpoint) {
                 Some((host, port)) => reply::located(host, port, newbie),
                 None => reply::refused(Code::ERROR),

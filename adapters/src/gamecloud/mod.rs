@@ -65,6 +65,8 @@ pub(crate) struct Gamecloud {
     /// Servers of the deployment that are this process.
     own: Vec<NodeId>,
     sockets: Sockets,
+    /// The gate of the Index, where administrators show their key.
+    askers: Arc<Gate>,
     times: HttpTimes,
     nonces: AtomicU32,
 }
@@ -86,12 +88,13 @@ pub(crate) struct Parts<'a> {
     pub(crate) http: HttpTimes,
     pub(crate) logic: SocketAddr,
     pub(crate) index: SocketAddr,
+    pub(crate) askers: Arc<Gate>,
     pub(crate) sockets: Arc<Gate>,
 }
 
 impl Gamecloud {
     pub(crate) fn new(parts: Parts<'_>) -> Result<Arc<Self>, String> {
-        let Parts { shell, config, times, key, verifiers, http, logic, index, sockets } = parts;
+        let Parts { shell, config, times, key, verifiers, http, logic, index, askers, sockets } = parts;
         let told = config.advertise.clone().unwrap_or_else(|| logic.to_string());
         let here = config::host_and_port(&told).and_then(|_| bounded(&told));
         let here = here.ok_or("gamecloud.advertise is host:port, at most 64 bytes")?;
@@ -107,6 +110,7 @@ impl Gamecloud {
             lbs: Mutex::new(Turning { lbs, until: Instant::now() }),
             own,
             sockets: Sockets::new(sockets),
+            askers,
             times: http,
             // Servers that share a secret begin in different places.
             nonces: AtomicU32::new(u32::from_le_bytes([a, b, c, d])),

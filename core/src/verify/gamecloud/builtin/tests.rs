@@ -27,11 +27,15 @@ fn verifiers() -> Verifiers {
 }
 
 fn issue(path: &str, parameters: &str) -> Result<String, Unproven> {
+    issue_at(NOW, path, parameters)
+}
+
+fn issue_at(now: u64, path: &str, parameters: &str) -> Result<String, Unproven> {
     let value = json::read(parameters.as_bytes(), 8).expect("JSON");
     let parameters = value.object().expect("an object");
     let none = Members::default();
     let oem = parameters.get("oemInfo").and_then(Json::object).unwrap_or(&none);
-    let issue = Issue { parameters, oem, peer: Addr(1), now: NOW, nonce: 7 };
+    let issue = Issue { parameters, oem, peer: Addr(1), now, nonce: 7 };
     verifiers().at(path).map_or(Err(Unproven::NoVerifier), |verifier| verifier.issue(&issue))
 }
 
@@ -124,11 +128,13 @@ fn administrators_show_their_key_or_the_session_they_got_for_it() {
     let session = json::read(set.as_bytes(), 4).expect("JSON");
     let session =
         session.object().and_then(|set| set.get("session")).and_then(Json::text).expect("a session");
-    let again = |id: &str| {
-        issue("/authAdmin.html", &format!(r#"{{"oemInfo":{{"openid":"{id}","session":"{session}"}}}}"#))
+    let again = |id: &str, later: u64| {
+        let request = format!(r#"{{"oemInfo":{{"openid":"{id}","session":"{session}"}}}}"#);
+        issue_at(NOW + later, "/authAdmin.html", &request)
     };
-    assert!(again("root").is_ok());
-    assert_eq!(again("other"), Err(Unproven::WrongKey));
+    assert!(again("root", 0).is_ok() && again("root", ADMIN_SESSION).is_ok());
+    assert_eq!(again("root", 2 * ADMIN_SESSION), Err(Unproven::WrongKey), "it ends");
+    assert_eq!(again("other", 0), Err(Unproven::WrongKey));
     assert!(issue("/authAdmin.html", r#"{"openid":"root","openkey":"key"}"#).is_ok());
     for (wrong, why) in [
         (r#"{"openid":"root","openkey":"KEY"}"#, Unproven::WrongKey),
