@@ -126,6 +126,12 @@ impl Cache {
         self.payloads.contains(&payload)
     }
 
+    /// Whether it takes nothing signed, since it does not know what an earlier one took.
+    #[must_use]
+    pub const fn doubts(&self) -> bool {
+        self.forgot_payloads
+    }
+
     /// Signed payloads that have been used, for a later life of the cache. None if some may have been forgotten.
     #[must_use]
     pub fn used_payloads(&self) -> Option<impl Iterator<Item = Payload> + '_> {
