@@ -191,7 +191,7 @@ impl Server {
             config.service(Part::Accounts),
         );
         let clients = services.clients().to_vec();
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::verified_by(&verifiers.names().collect::<Vec<_>>()));
         let outside = Outside { services, game, metrics: Arc::clone(&metrics) };
         let mut node = Node::new(settings, origin.roles(), entropy);
         if let Some(recording) = &recording {

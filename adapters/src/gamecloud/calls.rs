@@ -120,7 +120,7 @@ impl Gamecloud {
         let Some(admin) = self.verifiers.find("admin", None) else { return Code::ERROR.into() };
         // Whoever could have a set issued is one.
         if let Err(why) = self.issued_by(admin, call, from) {
-            return self.unproven(why, started);
+            return self.unproven(admin.name(), why, started);
         }
         let id = call.parameters.get("id").and_then(Json::text).unwrap_or_default();
         let is = match call.func {
@@ -161,11 +161,11 @@ impl Gamecloud {
         };
         // Administrators log in at the Index, and nobody else does.
         let verifier = verifier.filter(|_| (domain == "admin") == (from.side == Side::Index));
-        let Some(verifier) = verifier else { return self.unproven(Unproven::NoVerifier, started) };
+        let Some(verifier) = verifier else { return self.unproven("", Unproven::NoVerifier, started) };
         let verdict = verify(verifier, &evidence).await;
         let credentials = match credentials(verifier, &evidence, &verdict) {
             Ok(credentials) => credentials,
-            Err(why) => return self.unproven(why, started),
+            Err(why) => return self.unproven(verifier.name(), why, started),
         };
         let (subject, nickname) = match &verdict {
             Verdict::Verified(verified) => (&verified.subject[..], verified.nickname.as_deref()),
@@ -180,7 +180,10 @@ impl Gamecloud {
         if from.side == Side::Logic && !self.is_here(domain, subject) {
             return Code::ERROR.into();
         }
-        match self.ask(RequestBody::Login(credentials), from).await {
+        let asked = Instant::now();
+        let reply = self.ask(RequestBody::Login(credentials), from).await;
+        self.shell.metrics().vouched(verifier.name(), &reply, asked.elapsed());
+        match reply {
             Reply::LoggedIn { name, account, newbie, session, .. } => {
                 let token = session.text();
                 let player = Player {
@@ -200,10 +203,10 @@ impl Gamecloud {
     }
 
     /// Tells a client, and the operators, that nobody vouches for a player.
-    fn unproven(&self, why: Unproven, started: Instant) -> Done {
+    fn unproven(&self, verifier: &str, why: Unproven, started: Instant) -> Done {
         tracing::info!(reason = %why, "nobody vouches for a player of gamecloud");
         let refused = Reply::Refused(why.into());
-        self.shell.metrics().answered(Asked::Login, &refused, started.elapsed());
+        self.shell.metrics().vouched(verifier, &refused, started.elapsed());
         reply::unproven(why).into()
     }
 
@@ -271,7 +274,7 @@ impl Gamecloud {
                 }
             }
         };
-        if asked != Asked::Other {
+        if asked == Asked::Room {
             self.shell.metrics().answered(asked, &reply, started.elapsed());
         }
         reply

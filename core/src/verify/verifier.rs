@@ -391,6 +391,11 @@ impl Verifiers {
         Ok(())
     }
 
+    /// Their names.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|verifier| verifier.name())
+    }
+
     /// Who verifies a login into `domain`, where the client names `control`, if it names one: the verifier of that
     /// name or route, else the default of the domain. Exact, and nobody rather than another.
     #[must_use]
