@@ -2,7 +2,6 @@
 //! the strict rules. It is the LoginServer that decides, the same in both.
 
 #[path = "common/net.rs"]
-#[allow(dead_code, reason = "what the tests of sockets share has more users than this")]
 mod net;
 
 use std::time::{SystemTime, UNIX_EPOCH};

@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, fmt, time::Duration};
 
 use gatepass_core::{
     ids::Addr,
-    message::Age,
+    message::{Age, Credentials},
     policy::SignedText,
     properties::Property,
     text::Identity,
@@ -124,9 +124,9 @@ impl Trial<'_> {
         let value = json::read(shown.as_bytes(), DEPTH).ok()?;
         let evidence = Evidence { domain: self.domain, shown: value.object()?, peer: Addr(1), now, nonce: 1 };
         let verdict = self.verifier.check(&evidence);
-        let identity = match credentials(self.verifier, &evidence, &verdict).ok()? {
-            gatepass_core::message::Credentials::Signed { identity, .. } => identity,
-            _ => return None,
+        let Credentials::Signed { identity, .. } = credentials(self.verifier, &evidence, &verdict).ok()?
+        else {
+            return None;
         };
         match verdict {
             Verdict::Verified(verified)

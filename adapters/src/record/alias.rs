@@ -137,7 +137,7 @@ impl Scrub<'_> {
             }
             Credentials::Guest { device } => *device = Device::new(),
             Credentials::Signed { identity: _, registers: _, payload, age: _, form: _ } => {
-                self.payload(payload)
+                self.payload(payload);
             }
         }
     }
