@@ -7,6 +7,7 @@ use gatepass_adapters::gtarcade::signed_response_at;
 use gatepass_core::{
     ids::{Addr, Payload},
     message::Age,
+    properties::Property,
     verify::{
         Window,
         gamecloud::{
@@ -18,7 +19,10 @@ use gatepass_core::{
     },
     wire::json::{self, Json, Members},
 };
-use gatepass_sim::verifier::{Law, Trial};
+use gatepass_sim::{
+    verifier::{Law, Trial},
+    world::Broken,
+};
 
 #[allow(dead_code, reason = "an example has a main function")]
 #[path = "../adapters/examples/user_define.rs"]
@@ -47,6 +51,9 @@ fn the_verifier_of_the_example_keeps_every_law() {
     };
     let trial = Trial { verifier: &verifier, domain: "official.IOS", sign: &sign };
     assert_eq!(trial.check().map_err(|breach| breach.to_string()), Ok(()));
+    // The same players in every order of events, with an attacker who shows all that he can make of his own set.
+    let report = trial.explore();
+    assert!(report.holds() && report.violations.is_empty(), "{:?}", report.violations);
 }
 
 #[test]
@@ -172,5 +179,12 @@ fn a_verifier_that_breaks_a_law_is_found() {
         };
         let trial = Trial { verifier: &verifier, domain: "own", sign: &sign };
         assert_eq!(trial.check().map_err(|breach| breach.law), Err(law), "{mistake:?}");
+        let in_a_world = match mistake {
+            Mistake::AnyMembers => Broken::Property(Property::Authentic),
+            Mistake::NoWindow => Broken::Property(Property::SignatureFresh),
+            _ => continue,
+        };
+        let broken = trial.explore().violations.first().map(|found| found.broken);
+        assert_eq!(broken, Some(in_a_world), "{mistake:?}");
     }
 }

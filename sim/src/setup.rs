@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use arrayvec::ArrayString;
 use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
@@ -19,7 +20,7 @@ use gatepass_core::{
     rcenter::RCenter,
     role::Settings,
     room::RoomServer,
-    text::{Endpoint, Identity, Name, Password, bounded, nickname},
+    text::{Endpoint, Identity, Name, Password, SUBJECT_MAX, bounded, nickname},
 };
 
 use crate::{
@@ -37,6 +38,9 @@ pub(crate) const CONNS_PER_PLAYER: u64 = 1000;
 const ATTACKERS_CONNS: u64 = 300;
 /// Names of links between RoomServers and RCenter start here.
 pub(crate) const FIRST_LINK: u64 = 1_000_000_000;
+
+/// For whom something was signed, for whom it can be said to be, and whether at another time.
+pub(crate) type Readings = BTreeSet<(ArrayString<SUBJECT_MAX>, ArrayString<SUBJECT_MAX>, bool)>;
 
 /// Everything about a world that does not change.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub struct Setup {
     /// Per player, the last one before him who wants the same.
     alike: Vec<Option<usize>>,
     vouched_for: Vec<Identity>,
+    /// What a verifier of one's own makes of what is signed, in place of the text that worlds write down.
+    readings: Option<Readings>,
     goals: AtomicU32,
     premises: AtomicU32,
 }
@@ -127,6 +133,7 @@ impl Setup {
             players,
             alike,
             vouched_for,
+            readings: None,
             goals: AtomicU32::new(0),
             premises: AtomicU32::new(0),
         }
@@ -136,6 +143,11 @@ impl Setup {
     #[must_use]
     pub fn reduced_by(self, reductions: Reductions) -> Self {
         Self { reductions, ..self }
+    }
+
+    /// The same with players vouched for by somebody who reads just this into what is signed.
+    pub(crate) fn read_as(self, readings: Readings) -> Self {
+        Self { readings: Some(readings), ..self }
     }
 
     /// Fault budgets.
@@ -268,6 +280,10 @@ impl Setup {
     /// for `account`, then or, if `moved`, at another time. The form that the policy allows, if it does; none if there is
     /// none in which it does.
     pub(crate) fn reading(&self, own: &Identity, account: &Identity, moved: bool) -> Option<SignedText> {
+        if let Some(readings) = &self.readings {
+            let fits = readings.contains(&(own.subject, account.subject, moved));
+            return fits.then_some(SignedText::Unambiguous);
+        }
         let plan = self.scenario.attacker.as_ref();
         let is_his = |plan: &&AttackerPlan| plan.signed && plan.account.as_deref() == Some(&own.subject);
         let members = plan.filter(is_his).map(|plan| plan.members.clone()).unwrap_or_default();

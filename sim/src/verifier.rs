@@ -2,19 +2,26 @@
 //!
 //! Worlds have no bytes, so this is the part of their properties that is about bytes: what scenarios take from a verifier
 //! as given is asked here of the verifier itself. Whoever wrote one says how a player comes by something to show
-//! ([`Trial`]), and gets every [`Law`] checked; the scenario `user-define` shows what follows from them in every order of
-//! events.
+//! ([`Trial`]), and gets every [`Law`] checked ([`Trial::check`]), and a world played in which players are vouched for by
+//! it ([`Trial::explore`]).
 
-use std::{collections::BTreeSet, fmt, time::Duration};
+use std::{collections::BTreeSet, fmt, sync::Arc, time::Duration};
 
 use gatepass_core::{
     ids::Addr,
     message::{Age, Credentials},
     policy::SignedText,
     properties::Property,
-    text::Identity,
+    text::{Identity, bounded},
     verify::verifier::{Evidence, Verdict, Verified, Verifier, credentials},
     wire::json::{self, Json},
+};
+
+use crate::{
+    check::{Report, explore},
+    explorer::Bounds,
+    scenario::Scenario,
+    setup::Setup,
 };
 
 mod forgeries;
@@ -112,6 +119,30 @@ impl Trial<'_> {
         self.apart()?;
         self.once()?;
         self.forged()
+    }
+
+    /// Plays the scenario `user-define` in every order of events, with what this verifier makes of all that its attacker
+    /// could show: the properties that it is asked for are the ones of every world.
+    ///
+    /// # Panics
+    /// If that scenario is not shipped: a test plays it.
+    #[must_use]
+    pub fn explore(&self) -> Report {
+        let scenario = Scenario::named("user-define").expect("it is shipped");
+        let setup = Setup::new(scenario).expect("a test plays it");
+        let players: Vec<_> = setup.vouched_for().iter().map(|player| player.subject).collect();
+        let mut readings = BTreeSet::new();
+        for own in &players {
+            let Some(shown) = (self.sign)(own, NOW, 1) else { continue };
+            let far = FAR.to_string();
+            let tries = forgeries::of(&shown, &far).into_iter().chain([shown.clone()]);
+            for (shown, moved) in tries.flat_map(|shown| [(shown.clone(), false), (shown, true)]) {
+                let taken = self.taken(&shown, if moved { FAR } else { NOW });
+                let whose = taken.and_then(|(verified, _)| bounded(&verified.subject));
+                readings.extend(whose.filter(|it| players.contains(it)).map(|whose| (*own, whose, moved)));
+            }
+        }
+        explore(&Arc::new(setup.read_as(readings)), None, Bounds::default(), &mut |_| {})
     }
 
     fn signed(&self, id: &str, nonce: u32) -> Result<String, Breach> {
