@@ -403,7 +403,7 @@ mod tests {
             "gatepass_logins_total{result=\"bad_signature\",provider=\"UserDefine\"} 1",
             "gatepass_logins_total{result=\"bad_signature\",provider=\"unknown\"} 1",
             "gatepass_kicks_total{reason=\"newer_login\",confirmed=\"false\"} 1",
-            "gatepass_login_duration_seconds_bucket{le=\"0.005\"} 1",
+            "gatepass_login_duration_seconds_bucket{le=\"0.005\"} 3",
             "gatepass_connections{listener=\"room\"} 2",
             "process_start_time_seconds",
             "process_cpu_seconds_total",

@@ -43,8 +43,9 @@ pub enum Credentials {
         /// The device id: as good as a password, and treated as one.
         device: Device,
     },
-    /// Whoever somebody trusted says he is, who has signed it: a launcher, a portal. Like [`Request::signed`],
-    /// signature and age are checked where the bytes and the clock are: this is built only of what is genuine.
+    /// Whoever somebody trusted says he is, who has signed it: a launcher, a portal. Like
+    /// [`Request::signed`](super::Request::signed), signature and age are checked where the bytes and the clock are. Also
+    /// whoever only says so himself, with nothing signed: what is made of that is for the LoginServer to say.
     Signed {
         /// Who he is. An identity has an account of its own, which no name and no other identity leads to.
         identity: Identity,
