@@ -114,7 +114,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to: room, label: "connects".to_owned() });
         }
-        scratch.queue.push_back((room, Event::Opened { conn, addr: address(setup) }));
+        scratch.tell(room, Event::Opened { conn, addr: address(setup) });
         match msg {
             Some(msg) => self.say_as_attacker(setup, room, conn, msg, scratch),
             None => true,
@@ -205,7 +205,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to, label: words::message(&msg) });
         }
-        scratch.queue.push_back((to, Event::Received { conn, msg }));
+        scratch.tell(to, Event::Received { conn, msg });
         true
     }
 
