@@ -198,11 +198,9 @@ impl World {
     /// The link between a RoomServer and RCenter comes up.
     pub(super) fn link(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
         let index = room - setup.first_room();
-        let link = ConnId(FIRST_LINK + index as u64 * 100 + u64::from(self.hosts[room].get().links));
-        self.edit_host(room, scratch, &("link", link), |host| {
-            host.links += 1;
-            host.link = Some(link);
-        });
+        let numbers = (0..).map(|number| ConnId(FIRST_LINK + index as u64 * 100 + number));
+        let Some(link) = numbers.take(100).find(|link| !self.knows_link(setup, *link)) else { return false };
+        self.edit_host(room, scratch, &("link", link), |host| host.link = Some(link));
         let addr = gatepass_core::ids::Addr(1000 + index as u128);
         scratch.tell(setup.center(), Event::Opened { conn: link, addr });
         scratch.tell(room, Event::Linked);
@@ -211,6 +209,16 @@ impl World {
             log.push(Happening::Message { from: room, to: setup.center(), label });
         }
         true
+    }
+
+    /// Whether anything in the world still speaks of this link. The number of one that nobody speaks of is given again:
+    /// how many links there have been is nothing that anybody could notice.
+    fn knows_link(&self, setup: &Setup, link: ConnId) -> bool {
+        let center = self.hosts[setup.center()].get();
+        let on_link = |packet: &Shared<Packet>| packet.get().lane == lane(link);
+        matches!(&center.role, HostRole::Center(role) if role.knows(link))
+            || center.timers.iter().any(|timer| timer.conn() == Some(link))
+            || self.net.get().packets.iter().any(on_link)
     }
 
     /// The link between a RoomServer and RCenter goes down; what is on it is lost.
