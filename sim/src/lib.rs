@@ -29,7 +29,7 @@ pub mod replay;
 pub mod report;
 pub mod scenario;
 pub mod setup;
-mod shared;
+pub mod shared;
 pub mod shrink;
 mod signed_text;
 pub mod simulate;
