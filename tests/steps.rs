@@ -9,6 +9,8 @@ mod cache;
 mod events;
 #[path = "steps/life.rs"]
 mod life;
+#[path = "steps/values.rs"]
+mod values;
 
 use gatepass_core::{
     accounts::Accounts,
@@ -29,8 +31,9 @@ use proptest::{
 };
 
 use self::{
-    events::{Draw, Kind, SERVER, credentials, endpoint, name, password},
+    events::{Draw, Kind},
     life::{Life, POLICIES},
+    values::{SERVER, credentials, endpoint, name, password},
 };
 
 /// Lives per role and policy, and the events of the longest.

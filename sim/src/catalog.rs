@@ -73,7 +73,7 @@ impl Scenario {
     }
 }
 
-const DAILY: [&str; 27] = [
+const DAILY: [&str; 29] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -100,7 +100,9 @@ const DAILY: [&str; 27] = [
     include_str!("scenarios/signatures.toml"),
     include_str!("scenarios/two-clocks.toml"),
     include_str!("scenarios/forgotten.toml"),
+    include_str!("scenarios/handed-over.toml"),
     include_str!("scenarios/recombined.toml"),
+    include_str!("scenarios/user-define.toml"),
 ];
 
 const LARGE: [&str; 3] = [

@@ -365,9 +365,7 @@ impl World {
             let connected = self.attackers_conn(setup).is_some();
             choices.extend(attacker.attacks(setup, connected).into_iter().map(Choice::Attack));
         }
-        if self.faults.lose_cache > 0 {
-            choices.push(Choice::LoseCache);
-        }
+        self.cache_choices(choices);
         for room in setup.rooms() {
             let host = self.hosts[room].get();
             if host.link.is_some() {
@@ -503,7 +501,8 @@ impl World {
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),
             Choice::Crash(node) => self.crash(setup, usize::from(node), scratch),
             Choice::Restart(node) => self.restart(setup, usize::from(node), scratch),
-            Choice::LoseCache => spend(&mut self.faults.lose_cache) && self.lose_cache(setup, scratch),
+            Choice::LoseCache => self.renew_cache(setup, false, scratch),
+            Choice::RenewCache => self.renew_cache(setup, true, scratch),
             Choice::Cut(room) => {
                 let room = usize::from(room);
                 let linked = self.hosts.get(room).is_some_and(|host| host.get().link.is_some());

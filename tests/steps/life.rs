@@ -9,7 +9,10 @@ use gatepass_core::{
     role::{Cx, Effect, Effects, Entropy, Event, Role, Settings, Step, Timer},
 };
 
-use crate::events::{Kind, Memory, SECRETS, secret};
+use crate::{
+    events::{Kind, Memory},
+    values::{SECRETS, secret},
+};
 
 /// The profile that keeps every rule, and those that keep few.
 pub(crate) const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::MOPE, Policy::GAMECLOUD];

@@ -1,5 +1,10 @@
 //! What the choices of a world do: messages arrive or are lost, timers run out, nodes crash, links break.
 
+use gatepass_core::{
+    ids::CallId,
+    message::{Ask, CacheAsk},
+};
+
 use super::*;
 use crate::scenario::ALWAYS;
 
@@ -176,9 +181,19 @@ impl World {
         true
     }
 
-    pub(super) fn lose_cache(&mut self, setup: &Setup, scratch: &mut Scratch) -> bool {
+    /// How the cache may begin anew.
+    pub(super) fn cache_choices(&self, choices: &mut Vec<Choice>) {
+        choices.extend((self.faults.lose_cache > 0).then_some(Choice::LoseCache));
+        choices.extend((self.faults.renew_cache > 0).then_some(Choice::RenewCache));
+    }
+
+    /// The cache begins anew. After an orderly end the next one hears what was used, and nothing else.
+    pub(super) fn renew_cache(&mut self, setup: &Setup, orderly: bool, scratch: &mut Scratch) -> bool {
+        if !spend(if orderly { &mut self.faults.renew_cache } else { &mut self.faults.lose_cache }) {
+            return false;
+        }
         let node = setup.cache();
-        note(scratch, node, "loses its memory");
+        note(scratch, node, if orderly { "ends in order and begins anew" } else { "loses its memory" });
         self.past.cache_lost = true;
         let policy = setup.settings.policy;
         let HostRole::Cache(cache) = &self.hosts[node].get().role else { return false };
@@ -191,6 +206,11 @@ impl World {
         host.role = HostRole::Cache(Cache::new(generation, policy.grace_after_loss));
         host.timers.clear();
         host.life += 1;
+        if let Some(used) = cache.used_payloads().filter(|_| orderly) {
+            let ask = Ask::Cache(CacheAsk::Recall { used: used.collect(), last: true });
+            let (from, call) = (Asker(node as u64), CallId::default());
+            scratch.tell(node, Event::Asked(Question { from, call, ask }));
+        }
         scratch.tell(node, Event::Command(Command::Start));
         true
     }

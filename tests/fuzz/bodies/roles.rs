@@ -13,8 +13,9 @@ use gatepass_core::{
 };
 
 use crate::{
-    events::{Draw, Kind, SERVER, credentials, endpoint, name, password},
+    events::{Draw, Kind},
     life::{Life, POLICIES},
+    values::{SERVER, credentials, endpoint, name, password},
 };
 
 /// Events of the longest life.
