@@ -218,7 +218,7 @@ impl World {
                 if *handed_over && self.past.kick_lost {
                     meet(Goal::TakeoverAfterLostKick);
                 }
-                if *handed_over && self.past.room_crashed && self.ledger.get().newest.contains_key(account) {
+                if *handed_over && self.past.room_crashed && self.ledger.get().was_live(*account) {
                     meet(Goal::TakeoverAfterCrash);
                 }
             }
