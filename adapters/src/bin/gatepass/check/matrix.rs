@@ -11,7 +11,7 @@ use gatepass_sim::{
 };
 
 use super::{Args, so_far};
-use crate::shared::{progress::Line, say, say_json, write};
+use crate::shared::{aside, progress::Line, say, say_json, write};
 
 /// Explores every row, prints the table and writes it with its traces.
 pub(super) fn matrix(args: &Args) -> Result<ExitCode, String> {
@@ -44,7 +44,7 @@ pub(super) fn matrix(args: &Args) -> Result<ExitCode, String> {
         say(format_args!("Written: {0}/matrix.md, {0}/matrix.json, {0}/traces/", args.out.display()));
     }
     for surprise in &surprises {
-        eprintln!("error: {surprise}");
+        aside(format_args!("error: {surprise}"));
     }
     Ok(ExitCode::from(u8::from(!surprises.is_empty())))
 }
