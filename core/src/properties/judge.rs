@@ -6,11 +6,12 @@ use crate::{
     ids::{AccountId, ConnId, RoomKey, Seq, ServerId, SessionKey},
     ledger::{Claim, Ended, Evidence, Fact, Ledger, Live, Session},
     message::{
-        Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom,
+        Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToCenter, ToPlayer,
+        ToRoom,
     },
     rcenter::RCenter,
     refusal::Refusal,
-    role::Effect,
+    role::{Effect, Event},
     text::Identity,
 };
 
@@ -327,6 +328,37 @@ impl Step<'_> {
         broken.add_if(speaks, Property::UnverifiedIsMute);
         met.add_if(!matches!(self.msg, ToRoom::Login { .. }), Property::UnverifiedIsMute);
         Judgement { met, broken }
+    }
+}
+
+/// One step of RCenter, as far as a property looks at single steps.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkStep<'a> {
+    /// The link a message came on. Nobody had registered on it, and the message did not show the shared key.
+    pub unverified: ConnId,
+    /// What followed from it.
+    pub effects: &'a [Effect],
+}
+
+impl LinkStep<'_> {
+    /// The step that RCenter is about to make, if it is on a message of somebody who has not shown the key; the
+    /// link.
+    #[must_use]
+    pub fn stranger(center: &RCenter, event: &Event) -> Option<ConnId> {
+        let Event::Received { conn, msg: Message::ToCenter(msg) } = event else { return None };
+        let shows_key = matches!(msg, ToCenter::Register { trusted: true, .. });
+        (center.is_unregistered(*conn) && !shows_key).then_some(*conn)
+    }
+
+    /// Judges it: nothing may follow but the end of that link.
+    pub fn judge(self) -> Judgement {
+        let more = |effect: &Effect| match effect {
+            Effect::Close(link) => *link != self.unverified,
+            effect => !matches!(effect, Effect::Disarm(_)),
+        };
+        let mut broken = Properties::NONE;
+        broken.add_if(self.effects.iter().any(more), Property::UnverifiedIsMute);
+        Judgement { met: Properties::only(Property::UnverifiedIsMute), broken }
     }
 }
 

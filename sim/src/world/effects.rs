@@ -1,6 +1,7 @@
 //! What the effects of a role mean in a world.
 
 use gatepass_core::{
+    ids::Addr,
     message::{Request, RequestBody},
     properties::View,
 };
@@ -46,7 +47,12 @@ impl World {
                 note(scratch, node, "closes every connection");
             }
             Effect::Note(fact) => self.note(setup, node, &fact, scratch),
-            Effect::Bound { .. } | Effect::Play { .. } => {}
+            Effect::Bound { conn, addr, .. } => {
+                if setup.player_of(conn).is_some_and(|player| addr != address_of(player)) {
+                    self.breaks(setup, scratch, Property::Authentic);
+                }
+            }
+            Effect::Play { .. } => {}
         }
     }
 
@@ -66,7 +72,7 @@ impl World {
                 self.edit_ledger(scratch, &("replied", conn, reply), |ledger| ledger.replied(conn, reply));
             self.judge(setup, scratch, judgement, false);
         }
-        if setup.is_attackers(conn) && matches!(msg, Message::Reply(_) | Message::ToPlayer(_)) {
+        if setup.is_attackers(conn) && !matches!(msg, Message::Request(_) | Message::ToRoom(_)) {
             return self.told_attacker(setup, node, conn, &msg, scratch);
         }
         let to = match &msg {
@@ -145,7 +151,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
-        let addr = gatepass_core::ids::Addr(node as u128 + 1);
+        let addr = address_of(node);
         scratch.queue.push_back((room, Event::Opened { conn, addr }));
         scratch.queue.push_back((node, Event::Opened { conn, addr }));
     }
@@ -256,4 +262,9 @@ const fn matters(fact: &Fact) -> bool {
             | Fact::Unseated { .. }
             | Fact::Fenced { .. }
     )
+}
+
+/// The address of a player's node.
+const fn address_of(player: usize) -> Addr {
+    Addr(player as u128 + 1)
 }

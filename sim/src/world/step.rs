@@ -49,7 +49,15 @@ impl World {
             }
             _ => None,
         };
+        let stranger = match &self.hosts[node].get().role {
+            HostRole::Center(center) => properties::LinkStep::stranger(center, &event),
+            _ => None,
+        };
         self.take(setup, node, event, &mut effects, scratch);
+        if let Some(link) = stranger {
+            let judgement = properties::LinkStep { unverified: link, effects: effects.as_slice() }.judge();
+            self.judge(setup, scratch, judgement, false);
+        }
         if let Some((conn, msg)) = unverified {
             let judgement =
                 properties::Step { unverified: conn, msg: &msg, effects: effects.as_slice() }.judge();
