@@ -257,7 +257,8 @@ impl Ledger {
             && !token.is_good()
             && let Some(session) = self.sessions.get_mut(&token.session)
         {
-            session.good -= 1;
+            // A token that was issued before its session was opened is not counted.
+            session.good = session.good.saturating_sub(1);
         }
         Some(came_of_it)
     }
@@ -392,3 +393,6 @@ pub struct Live {
     /// Its room.
     pub room: RoomId,
 }
+
+#[cfg(test)]
+mod tests;

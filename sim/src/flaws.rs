@@ -416,6 +416,22 @@ pub const FLAWS: &[Flaw] = &[
         apply: |policy| policy.refusals_alike = false,
     },
     Flaw {
+        name: "links-without-key",
+        about: "RCenter registers whoever asks, whatever key was shown",
+        breaks: Property::UnverifiedIsMute,
+        scenario: "forged-frames",
+        seen_in: &[],
+        apply: |policy| policy.links_verified = false,
+    },
+    Flaw {
+        name: "datagrams-for-anyone",
+        about: "whoever knows the token of a session directs its datagrams",
+        breaks: Property::Authentic,
+        scenario: "forged-frames",
+        seen_in: &[],
+        apply: |policy| policy.udp_bind = UdpBind::Anyone,
+    },
+    Flaw {
         name: "endless-attempts",
         about: "a refused login leaves the connection open for the next try",
         breaks: Property::Bounded,
@@ -433,22 +449,6 @@ pub const FLAWS: &[Flaw] = &[
             policy.token_reissued = false;
             policy.newest_login_only = false;
         },
-    },
-    Flaw {
-        name: "links-without-key",
-        about: "RCenter registers whoever asks, whatever key was shown",
-        breaks: Property::UnverifiedIsMute,
-        scenario: "forged-frames",
-        seen_in: &[],
-        apply: |policy| policy.links_verified = false,
-    },
-    Flaw {
-        name: "datagrams-for-anyone",
-        about: "whoever knows the token of a session directs its datagrams",
-        breaks: Property::Authentic,
-        scenario: "forged-frames",
-        seen_in: &[],
-        apply: |policy| policy.udp_bind = UdpBind::Anyone,
     },
     Flaw {
         name: "endless-connections",

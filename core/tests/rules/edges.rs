@@ -531,7 +531,13 @@ fn a_login_server_takes_one_request_of_a_connection_and_no_more_than_it_has_plac
     assert!(it.ignores(request(1)), "the first is worked on");
     let _ = it.step(request(0));
     assert_eq!(it.refused(), Some(Refusal::Busy));
+    let _ = it.step(Event::Fired(Timer::Request(ConnId(2))));
+    assert_eq!(it.refused(), Some(Refusal::Unavailable), "it has waited long enough");
     let _ = it.step(Event::Lost(ConnId(1)));
-    let _ = it.step(request(0));
-    assert_eq!(it.refused(), None, "a place is free again");
+    for conn in [0, 1] {
+        let _ = it.step(request(conn));
+        assert_eq!(it.refused(), None, "a place is free again");
+    }
+    let _ = it.step(request(2));
+    assert_eq!(it.refused(), Some(Refusal::Busy));
 }
