@@ -26,7 +26,7 @@ use crate::{
 const ORIGINALS: [(&str, bool); 3] = [("mope", false), ("gtarcade", true), ("gamecloud", true)];
 
 /// States after which a row of an original system ends, at the end of a level: most of its worlds are open-ended,
-/// since nothing is ever refused. Those in which somebody is vouched for are not, and end by themselves.
+/// since nothing is ever refused. Those in which somebody is vouched for end by themselves, and get ten times as many.
 const STATES_MAX: u64 = 100_000;
 
 /// One row to be.
@@ -124,7 +124,11 @@ impl Subject {
     #[must_use]
     pub fn states_max(&self) -> u64 {
         let ends = self.setup.scenario.players.iter().any(|player| player.signed);
-        if self.is_original() && !ends { STATES_MAX } else { u64::MAX }
+        match (self.is_original(), ends) {
+            (true, false) => STATES_MAX,
+            (true, true) => 10 * STATES_MAX,
+            (false, _) => u64::MAX,
+        }
     }
 
     /// Explores the row: a cell for each property, and a way to each violation.
