@@ -91,6 +91,12 @@ impl RCenter {
         })
     }
 
+    /// Whether nobody has registered yet on this link, which is open.
+    #[must_use]
+    pub fn is_unregistered(&self, link: ConnId) -> bool {
+        self.links.get(&link) == Some(&None)
+    }
+
     fn servers(&self) -> impl Iterator<Item = (ConnId, &Server)> {
         self.links.iter().filter_map(|(conn, server)| Some((*conn, server.as_ref()?)))
     }
@@ -280,12 +286,12 @@ impl RCenter {
         }
     }
 
-    fn received(&mut self, conn: ConnId, msg: ToCenter, out: &mut Effects) -> Step {
+    fn received(&mut self, policy: &Policy, conn: ConnId, msg: ToCenter, out: &mut Effects) -> Step {
         let Some(registered) = self.links.get(&conn).map(Option::is_some) else {
             return Step::Ignored(Why::Stale);
         };
         if let ToCenter::Register { trusted, server, endpoint, room_capacity, capacity } = msg {
-            if !trusted || registered {
+            if !trusted && policy.links_verified || registered {
                 // A wrong key, or a peer that registers twice on one link: neither is served.
                 self.drop_link(conn);
                 out.disarm(Timer::LinkUnverified(conn));
@@ -374,7 +380,9 @@ impl Role for RCenter {
                 }
                 Step::Advanced
             }
-            Event::Received { conn, msg: Message::ToCenter(msg) } => self.received(conn, msg, out),
+            Event::Received { conn, msg: Message::ToCenter(msg) } => {
+                self.received(&cx.settings.policy, conn, msg, out)
+            }
             Event::Lost(conn) if self.drop_link(conn) => {
                 out.disarm(Timer::LinkUnverified(conn));
                 Step::Advanced

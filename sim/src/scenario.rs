@@ -117,6 +117,7 @@ impl Hash for Faults {
             crash_center,
             crash_login,
             lose_cache,
+            renew_cache,
             crash_cache,
             crash_accounts,
             fail_service,
@@ -135,6 +136,7 @@ impl Hash for Faults {
             crash_center,
             crash_login,
             lose_cache,
+            renew_cache,
             crash_cache,
             crash_accounts,
             fail_service,
@@ -196,6 +198,9 @@ pub struct AttackerPlan {
     /// He logs in to it by what is signed for him, and by no password.
     #[serde(skip_serializing_if = "is_false")]
     pub signed: bool,
+    /// He also reaches the ports for datagrams and for RoomServers, and sends frames there.
+    #[serde(skip_serializing_if = "is_false")]
+    pub frames: bool,
     /// What else is signed for him, with texts of his choice: a nickname, say.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, String>,

@@ -1,6 +1,7 @@
 //! What the effects of a role mean in a world.
 
 use gatepass_core::{
+    ids::Addr,
     message::{Request, RequestBody},
     properties::View,
 };
@@ -58,7 +59,12 @@ impl World {
                 note(scratch, node, "closes every connection");
             }
             Effect::Note(fact) => self.note(setup, node, fact, known, scratch),
-            Effect::Bound { .. } | Effect::Play { .. } => {}
+            Effect::Bound { conn, addr, .. } => {
+                if setup.player_of(*conn).is_some_and(|player| *addr != address_of(player)) {
+                    self.breaks(setup, scratch, Property::Authentic);
+                }
+            }
+            Effect::Play { .. } => {}
         }
     }
 
@@ -80,7 +86,7 @@ impl World {
             let judgement = self.edit_ledger(scratch, &change, |ledger| ledger.replied(conn, reply));
             self.judge(setup, scratch, judgement, false);
         }
-        if setup.is_attackers(conn) && matches!(msg, Message::Reply(_) | Message::ToPlayer(_)) {
+        if setup.is_attackers(conn) && !matches!(msg, Message::Request(_) | Message::ToRoom(_)) {
             return self.told_attacker(setup, node, conn, msg, scratch);
         }
         let to = match msg {
@@ -152,7 +158,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
-        let addr = gatepass_core::ids::Addr(node as u128 + 1);
+        let addr = address_of(node);
         scratch.tell(room, Event::Opened { conn, addr });
         scratch.tell(node, Event::Opened { conn, addr });
     }
@@ -234,7 +240,7 @@ impl World {
                 if *handed_over && self.past.kick_lost {
                     meet(Goal::TakeoverAfterLostKick);
                 }
-                if *handed_over && self.past.room_crashed && self.ledger.get().newest.contains_key(account) {
+                if *handed_over && self.past.room_crashed && self.ledger.get().was_live(*account) {
                     meet(Goal::TakeoverAfterCrash);
                 }
             }
@@ -272,4 +278,9 @@ const fn matters(fact: &Fact) -> bool {
             | Fact::Unseated { .. }
             | Fact::Fenced { .. }
     )
+}
+
+/// The address of a player's node.
+const fn address_of(player: usize) -> Addr {
+    Addr(player as u128 + 1)
 }
