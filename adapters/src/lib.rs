@@ -52,3 +52,4 @@ pub mod timers;
 mod udp;
 mod used;
 pub mod vectors;
+mod write_timeout;
