@@ -25,6 +25,7 @@ pub mod accounts;
 mod admin;
 mod center;
 pub mod client;
+mod clock;
 mod codec;
 pub mod config;
 pub mod drive;
