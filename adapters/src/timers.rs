@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use gatepass_core::role::Timer;
 
 use crate::drive::RoleId;
@@ -17,7 +18,7 @@ use crate::drive::RoleId;
 /// until most entries are such.
 #[derive(Debug, Default)]
 pub struct Timers {
-    by_name: HashMap<(RoleId, Timer), Key>,
+    by_name: HashMap<(RoleId, Timer), Key, RandomState>,
     /// The first of them is armed; others may not be any more.
     by_time: BinaryHeap<Reverse<(Key, (RoleId, Timer))>>,
     armed: u64,

@@ -107,7 +107,7 @@ impl Stored {
         let (password, salt) = (password.expose(), &*self.salt);
         let done = if self.argon2.params().block_count() <= SMALL {
             // As much as this is cheaper to have on the stack.
-            self.argon2.hash_password_into_with_memory(password, salt, computed, [Block::new(); SMALL])
+            self.argon2.hash_password_into_with_memory(password, salt, computed, &mut [Block::new(); SMALL])
         } else {
             self.argon2.hash_password_into(password, salt, computed)
         };
