@@ -18,6 +18,7 @@ use crate::drive::RoleId;
 /// until most entries are such.
 #[derive(Debug, Default)]
 pub struct Timers {
+    /// Strangers choose only the names in pauses, of which there are few: a quick hash will do.
     by_name: HashMap<(RoleId, Timer), Key, RandomState>,
     /// The first of them is armed; others may not be any more.
     by_time: BinaryHeap<Reverse<(Key, (RoleId, Timer))>>,
