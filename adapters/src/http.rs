@@ -91,7 +91,7 @@ async fn connection(
     let patience = client.times.request;
     let service = service_fn(|request| client.answer(request));
     let connection = builder.serve_connection(io(stream, patience), service);
-    run(connection, |connection| connection.graceful_shutdown(), stop, patience).await;
+    run(connection, http1::Connection::graceful_shutdown, stop, patience).await;
 }
 
 /// How every front speaks HTTP: a head that is bounded in time, bytes and headers.

@@ -78,10 +78,9 @@ mod tests {
         for sips in [false, true] {
             let (near, mut far) = duplex(16);
             let reader = tokio::spawn(async move {
-                while sips {
-                    tokio::time::sleep(PATIENCE / 10).await;
-                    if far.read_u8().await.is_err() {
-                        break;
+                if sips {
+                    while far.read_u8().await.is_ok() {
+                        sleep(PATIENCE / 10).await;
                     }
                 }
                 // Kept open until the writer has given up.
@@ -108,7 +107,7 @@ mod tests {
             Ok::<_, io::Error>(stream)
         });
         for _ in 0..5 {
-            tokio::time::sleep(PATIENCE / 2).await;
+            sleep(PATIENCE / 2).await;
             let mut bytes = [0; 32];
             far.read_exact(&mut bytes).await.expect("it is still open");
         }

@@ -77,7 +77,7 @@ async fn connection(stream: TcpStream, client: Client, _pass: Pass, builder: htt
     let (stop, patience) = (client.stop.clone(), client.gamecloud.times.request);
     let service = service_fn(|request| client.answer(request));
     let connection = builder.serve_connection(http::io(stream, patience), service).with_upgrades();
-    http::run(connection, |connection| connection.graceful_shutdown(), stop, patience).await;
+    http::run(connection, http1::UpgradeableConnection::graceful_shutdown, stop, patience).await;
 }
 
 struct Client {
