@@ -7,11 +7,12 @@ mod process;
 
 use std::{
     net::SocketAddr,
+    process::{Command, Stdio},
     time::{Duration, Instant},
 };
 
 use net::{HOME, Player, log_in, room, try_room};
-use process::Process;
+use process::{Process, gatepass};
 
 /// Logs in and enters; on which RoomServer, is RCenter's choice.
 async fn enter(to: SocketAddr, name: &str) -> (Player, u64, SocketAddr, Vec<String>) {
@@ -144,4 +145,26 @@ async fn a_server_that_is_told_to_end_drains() {
     assert_eq!(main.end().await.code(), Some(0));
     assert!(begin.elapsed() < Duration::from_secs(5), "it need not wait for the end of its time");
     assert!(main.log().contains("drained"));
+}
+
+#[tokio::test]
+async fn a_login_whose_reader_has_gone_is_a_login() {
+    let main = Process::all();
+    main.until_ready().await;
+    let to = main.at("login").to_string();
+    let cases: [&[&str]; 5] = [
+        &["login"],
+        &["login", "--json"],
+        &["login", "--takeover"],
+        &["login", "--system", "gtarcade"],
+        &["load", "--players", "2", "--seconds", "1", "--warmup", "0"],
+    ];
+    for args in cases {
+        let mut command = Command::new(gatepass());
+        command.args(args).args(["--server", &to]).stdout(Stdio::piped()).stderr(Stdio::null());
+        let mut running = command.spawn().expect("the command starts");
+        drop(running.stdout.take());
+        let ended = tokio::task::spawn_blocking(move || running.wait()).await.expect("nobody panics");
+        assert_eq!(ended.expect("it is ours").code(), Some(0), "{args:?}");
+    }
 }

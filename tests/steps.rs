@@ -13,16 +13,14 @@ mod life;
 mod values;
 
 use gatepass_core::{
-    accounts::Accounts,
     cache::Cache,
-    client::{Cheat, Client, Outcome, Script},
-    ids::{Addr, ConnId, Generation, ServerId},
+    client::Outcome,
+    ids::{ConnId, Generation, ServerId},
     login::LoginServer,
     policy::Policy,
     rcenter::RCenter,
     role::{Command, Event, Role, Timer},
     room::RoomServer,
-    text::nickname,
 };
 use proptest::{
     collection::vec,
@@ -32,8 +30,8 @@ use proptest::{
 
 use self::{
     events::{Draw, Kind},
-    life::{Life, POLICIES},
-    values::{SERVER, credentials, endpoint, name, password},
+    life::{CHEATS, Life, POLICIES, player, store},
+    values::{SERVER, endpoint},
 };
 
 /// Lives per role and policy, and the events of the longest.
@@ -78,12 +76,7 @@ fn check<R: Role>(kind: Kind, first: impl Fn() -> R, end: impl Fn(&mut Life<R>) 
 
 #[test]
 fn accounts() {
-    let first = || {
-        let mut store = Accounts::new();
-        store.create(name(1), None, password(1));
-        store
-    };
-    check(Kind::Accounts, first, |life| life.seen.len() > 2);
+    check(Kind::Accounts, store, |life| life.seen.len() > 2);
 }
 
 #[test]
@@ -154,20 +147,8 @@ fn room() {
 
 #[test]
 fn client() {
-    for cheat in [None, Some(Cheat::TalksFirst), Some(Cheat::EmptyKey), Some(Cheat::ReplaysToken)] {
-        let first = || {
-            let script = Script {
-                credentials: credentials(1),
-                addr: Addr(1),
-                scene: 0,
-                name: nickname("ann"),
-                heartbeats: Some(2),
-                retries: 3,
-                resumes: cheat.is_none(),
-                cheat,
-            };
-            Client::new(script, ConnId(100))
-        };
+    for cheat in CHEATS {
+        let first = || player(1, cheat);
         check(Kind::Client, first, |life| {
             let far = life.seen.contains("Connect");
             if !matches!(life.role.outcome(), Outcome::Underway | Outcome::Live) {

@@ -4,7 +4,7 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
 };
 
 /// A command that has ended.
@@ -244,4 +244,50 @@ fn vectors_are_counted() {
         "{}",
         ran.out
     );
+}
+
+#[test]
+fn a_reader_that_has_seen_enough_ends_nothing() {
+    let dir = small("unheard");
+    fs::write(dir.join("one.json"), r#"[{"name": "odd", "kind": "odd", "input": {}, "hex": ""}]"#)
+        .expect("tests may write there");
+    // Nobody answers at port 1.
+    let cases: [(&[&str], i32); 12] = [
+        (&["scenario", "list"], 0),
+        (&["scenario", "show", "tokens"], 0),
+        (&["scenario", "show", "nothing"], 2),
+        (&["check", "--scenario", "small.toml"], 0),
+        (&["check", "--scenario", "small.toml", "--flaw", "any-password"], 1),
+        (&["replay", "gatepass-out/small-world----authentic.replay.toml"], 1),
+        (&["simulate", "--scenario", "small.toml", "--seeds", "10"], 0),
+        (&["vectors", "one.json"], 1),
+        (&["verify-trace", "."], 2),
+        (&["login", "--server", "127.0.0.1:1"], 1),
+        (&["login", "--server", "127.0.0.1:1", "--takeover"], 1),
+        (&["load", "--server", "127.0.0.1:1", "--seconds", "1"], 1),
+    ];
+    for (args, expected) in cases {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_gatepass"));
+        command.args(args).current_dir(&dir).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut running = command.spawn().expect("the command starts");
+        drop((running.stdout.take(), running.stderr.take()));
+        let code = running.wait().expect("it is ours").code();
+        assert_eq!(code, Some(expected), "{args:?}: the exit code is the one that it always has");
+    }
+}
+
+#[test]
+fn timed_runs_are_the_same_bytes_with_any_number_of_threads() {
+    let dir = place("timed");
+    let run = |policy: &str, threads: &str| {
+        let ran = ["simulate", "--timed", "--scenario", "takeover-local", "--seeds", "60", "--json"];
+        gatepass(&dir, &[&ran[..], &["--policy", policy, "--threads", threads]].concat())
+    };
+    for (policy, code) in [("strict", 0), ("mope", 1)] {
+        let [one, three] = ["1", "3"].map(|threads| run(policy, threads));
+        assert_eq!((one.code, three.code), (Some(code), Some(code)), "{}{}", one.out, one.err);
+        assert_eq!(one.out, three.out);
+        let json: serde_json::Value = serde_json::from_str(&one.out).expect("it is JSON and nothing else");
+        assert_eq!((&json[0]["seeds"], json[0]["failing"] == 0), (&60.into(), code == 0), "{json:#}");
+    }
 }

@@ -1,6 +1,6 @@
 //! Facts that roles note, and the ledger that remembers as much of them as the properties need.
 
-use alloc::collections::{BTreeMap, BTreeSet};
+use alloc::collections::{BTreeMap, BTreeSet, btree_map::Range};
 
 use serde::{Deserialize, Serialize};
 
@@ -193,8 +193,8 @@ pub enum Ended {
 /// What has happened, as far as the properties ask.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Ledger {
-    /// Genuine verifications not yet used up by a session, per account.
-    pub verified: BTreeMap<AccountId, u32>,
+    /// What it knows of each account.
+    pub accounts: BTreeMap<AccountId, Account>,
     /// Signed payloads ever accepted.
     pub accepted: BTreeSet<Payload>,
     /// The account that each identity has been logged in to.
@@ -203,16 +203,104 @@ pub struct Ledger {
     pub sessions: BTreeMap<SessionKey, Session>,
     /// Tokens ever issued.
     pub tokens: BTreeMap<RoomKey, Token>,
-    /// Live sessions by connection.
-    pub live: BTreeMap<ConnId, Live>,
-    /// The newest login ever admitted, per account.
-    pub newest: BTreeMap<AccountId, Seq>,
+    /// Live sessions by where they are.
+    pub live: BTreeMap<(ServerId, ConnId), Live>,
     /// Requests that wait for an answer, and on whose behalf they ask.
     pub asked: BTreeMap<ConnId, Claim>,
     /// Refusals that open connections to rooms have got.
     pub refusals: BTreeMap<ConnId, u8>,
     /// Servers that are stopped and whose lease has ended meanwhile.
     pub suspended: BTreeSet<ServerId>,
+}
+
+impl Ledger {
+    /// Whether the account has ever been live.
+    #[must_use]
+    pub fn was_live(&self, account: AccountId) -> bool {
+        self.accounts.get(&account).is_some_and(|account| account.newest.is_some())
+    }
+
+    /// The live sessions alone: everything else is forgotten.
+    #[must_use]
+    pub fn only_live(self) -> Self {
+        let mut left = Self { live: self.live, ..Self::default() };
+        for live in left.live.values() {
+            left.accounts.entry(live.account).or_default().live += 1;
+        }
+        left
+    }
+
+    /// Adds a token just issued. Whether another one of its session is good.
+    pub fn issue(
+        &mut self,
+        key: RoomKey,
+        account: AccountId,
+        session: SessionKey,
+        server: ServerId,
+        seq: Seq,
+    ) -> bool {
+        let _ = self.change(key, |token| token.superseded = true);
+        self.tokens.insert(key, Token::new(account, session, server, seq));
+        let session = self.sessions.get_mut(&session);
+        session.is_some_and(|session| {
+            session.good += 1;
+            session.good > 1
+        })
+    }
+
+    /// Changes a token, if it was ever issued.
+    pub(crate) fn change<T>(&mut self, key: RoomKey, change: impl FnOnce(&mut Token) -> T) -> Option<T> {
+        let token = self.tokens.get_mut(&key)?;
+        let was_good = token.is_good();
+        let came_of_it = change(token);
+        if was_good
+            && !token.is_good()
+            && let Some(session) = self.sessions.get_mut(&token.session)
+        {
+            // A token that was issued before its session was opened is not counted.
+            session.good = session.good.saturating_sub(1);
+        }
+        Some(came_of_it)
+    }
+
+    pub(crate) fn account(&mut self, account: AccountId) -> &mut Account {
+        self.accounts.entry(account).or_default()
+    }
+
+    /// Whether the session was opened and is not over.
+    pub(crate) fn is_open(&self, key: SessionKey) -> bool {
+        let account = self.sessions.get(&key).and_then(|session| self.accounts.get(&session.account));
+        account.is_some_and(|account| account.open == Some(key))
+    }
+
+    /// Live sessions at a server.
+    pub(crate) fn live_at(&self, server: ServerId) -> Range<'_, (ServerId, ConnId), Live> {
+        self.live.range((server, ConnId(0))..=(server, ConnId(u64::MAX)))
+    }
+
+    /// The session is live no more.
+    pub(crate) fn left(&mut self, server: ServerId, conn: ConnId) -> Option<Live> {
+        let live = self.live.remove(&(server, conn))?;
+        self.account(live.account).live -= 1;
+        Some(live)
+    }
+}
+
+/// An account in the ledger.
+///
+/// Its counts say again what stands elsewhere in the ledger: a long run must not look through all of it at every fact.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Account {
+    /// Genuine verifications not yet used up by a session.
+    pub verified: u32,
+    /// Its live sessions.
+    pub live: u32,
+    /// Identities that have been logged in to it.
+    pub identities: u32,
+    /// Its session that is not over: never more than one, since the next one ends it.
+    pub open: Option<SessionKey>,
+    /// The newest login ever admitted.
+    pub newest: Option<Seq>,
 }
 
 /// On whose behalf a request asks.
@@ -244,8 +332,8 @@ pub struct Session {
     pub account: AccountId,
     /// Whether it stands on a genuine verification of its own.
     pub genuine: bool,
-    /// It is over.
-    pub ended: bool,
+    /// Tokens on it that are good.
+    pub good: u32,
 }
 
 /// A token in the ledger.
@@ -298,8 +386,6 @@ impl Token {
 /// A live session in the ledger.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Live {
-    /// Where.
-    pub server: ServerId,
     /// Whose.
     pub account: AccountId,
     /// Its login sequence.
@@ -307,3 +393,6 @@ pub struct Live {
     /// Its room.
     pub room: RoomId,
 }
+
+#[cfg(test)]
+mod tests;

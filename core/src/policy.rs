@@ -99,6 +99,8 @@ pub struct Policy {
     pub capacity_enforced: bool,
     /// Reserved seats take places.
     pub seats_counted: bool,
+    /// RCenter serves a link only if its peer has shown the shared key.
+    pub links_verified: bool,
     /// A RoomServer takes no more connections than it was sized for.
     pub connections_bounded: bool,
     /// A LoginServer answers within a time, and a connection that is not verified within one is closed.
@@ -227,6 +229,7 @@ impl Policy {
         refusals_alike: true,
         capacity_enforced: true,
         seats_counted: true,
+        links_verified: true,
         connections_bounded: true,
         waits_bounded: true,
         seats_expire: true,

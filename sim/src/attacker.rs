@@ -2,7 +2,8 @@
 //!
 //! He reads every message on a plain link at the moment it is sent, keeps the secrets in it, and sends what he can
 //! build from them: somebody else's login, a stolen session, a stolen token. He opens connections and says nothing,
-//! or the wrong thing. Of what is signed for him he chooses a part, and reads into it what he likes. He guesses
+//! or the wrong thing. Where a scenario says so, he also sends datagrams, and frames to RCenter without the key that its
+//! links ask for. Of what is signed for him he chooses a part, and reads into it what he likes. He guesses
 //! nothing: a key that he has not seen he does not have. Delaying, dropping and repeating other people's messages are
 //! faults of the network, with budgets of their own.
 
@@ -55,6 +56,17 @@ pub enum Attack {
     Talk(u16),
     /// Logs in once more on his newest connection, with a key that nobody issued.
     Insist,
+    /// Asks for the datagrams of the session that a token he knows has led to, from his own address.
+    Bind {
+        /// The token.
+        token: u8,
+        /// The RoomServer.
+        room: u16,
+    },
+    /// Links to RCenter as a RoomServer would, and registers with a wrong key.
+    Register,
+    /// Links to RCenter, and has the owner kick an account without having registered.
+    Kick,
 }
 
 impl fmt::Display for Attack {
@@ -72,6 +84,9 @@ impl fmt::Display for Attack {
             Self::Hold(room) => write!(f, "hold {room}"),
             Self::Talk(room) => write!(f, "talk {room}"),
             Self::Insist => f.write_str("insist"),
+            Self::Bind { token, room } => write!(f, "bind {token} {room}"),
+            Self::Register => f.write_str("register"),
+            Self::Kick => f.write_str("kick"),
         }
     }
 }
@@ -107,6 +122,9 @@ impl Attack {
             "hold" => Self::Hold(room?),
             "talk" => Self::Talk(room?),
             "insist" => Self::Insist,
+            "bind" => Self::Bind { token: place()?, room: words.next()?.parse().ok()? },
+            "register" => Self::Register,
+            "kick" => Self::Kick,
             _ => return None,
         })
     }
@@ -190,6 +208,12 @@ impl Attacker {
         }
         if connected {
             attacks.push(Attack::Insist);
+        }
+        if setup.scenario.attacker.as_ref().is_some_and(|plan| plan.frames) {
+            for room in setup.rooms().map(|room| room as u16) {
+                attacks.extend(places(self.tokens.len()).map(|token| Attack::Bind { token, room }));
+            }
+            attacks.extend([Attack::Register, Attack::Kick]);
         }
         attacks
     }

@@ -73,7 +73,7 @@ impl Scenario {
     }
 }
 
-const DAILY: [&str; 29] = [
+const DAILY: [&str; 30] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -96,6 +96,7 @@ const DAILY: [&str; 29] = [
     include_str!("scenarios/database.toml"),
     include_str!("scenarios/impatient.toml"),
     include_str!("scenarios/attacker.toml"),
+    include_str!("scenarios/forged-frames.toml"),
     include_str!("scenarios/in-the-end.toml"),
     include_str!("scenarios/signatures.toml"),
     include_str!("scenarios/two-clocks.toml"),

@@ -5,10 +5,7 @@
 
 use std::{cell::RefCell, ops::ControlFlow, sync::Arc};
 
-use gatepass_core::{
-    client::Outcome,
-    properties::{Goal, Property},
-};
+use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
 use stateright::Model;
 
@@ -16,12 +13,7 @@ pub use crate::explorer::{Bounds, Progress};
 use crate::{
     choice::Choice,
     eventually::{self, Unkept},
-    explorer::{
-        self, Found, Graph, GraphBounds, Keep, Options, Space, TooLarge, Unfit,
-        liveness::{Lasso, always_possible},
-        search_kept,
-    },
-    host::HostRole,
+    explorer::{self, Found, GraphBounds, Keep, Options, Space, Unfit, search_kept},
     reductions::Reduction,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
@@ -394,21 +386,4 @@ fn verdicts(setup: &Setup, ended: Ended, violations: &[Violation]) -> Vec<(Prope
             (property, verdict)
         })
         .collect()
-}
-
-/// Whether the worlds can always come to rest: from each there is a way to one where nobody waits for anything.
-/// Otherwise the shortest way to one from which there is none: whoever waits there waits for ever.
-///
-/// # Errors
-/// If there are more worlds than the bounds allow.
-pub fn rest_is_always_possible(worlds: &Worlds, bounds: GraphBounds) -> Result<Result<(), Lasso>, TooLarge> {
-    let graph = Graph::of(worlds, bounds, at_rest, |_, _| 0)?;
-    Ok(always_possible(&graph))
-}
-
-/// Nothing is under way, and no player waits for an answer. A broken world has no future to wait for.
-fn at_rest(world: &World) -> bool {
-    let waits = |role: &HostRole| matches!(role, HostRole::Player(it) if it.conn().is_some() && it.outcome() == Outcome::Underway);
-    let nobody_waits = world.net().packets.is_empty() && !world.hosts().any(|host| waits(&host.role));
-    nobody_waits || world.broken().is_some()
 }

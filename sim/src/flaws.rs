@@ -1,7 +1,7 @@
 //! Flaws: strict with one rule left out. Each was made for one property, and the checker must find it.
 
 use gatepass_core::{
-    policy::{Conflict, Handover, Policy, SignedText},
+    policy::{Conflict, Handover, Policy, SignedText, UdpBind},
     properties::Property,
 };
 
@@ -422,6 +422,22 @@ pub const FLAWS: &[Flaw] = &[
         scenario: "strangers",
         seen_in: &[],
         apply: |policy| policy.refusals_alike = false,
+    },
+    Flaw {
+        name: "links-without-key",
+        about: "RCenter registers whoever asks, whatever key was shown",
+        breaks: Property::UnverifiedIsMute,
+        scenario: "forged-frames",
+        seen_in: &[],
+        apply: |policy| policy.links_verified = false,
+    },
+    Flaw {
+        name: "datagrams-for-anyone",
+        about: "whoever knows the token of a session directs its datagrams",
+        breaks: Property::Authentic,
+        scenario: "forged-frames",
+        seen_in: &[],
+        apply: |policy| policy.udp_bind = UdpBind::Anyone,
     },
     Flaw {
         name: "endless-attempts",

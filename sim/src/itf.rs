@@ -67,13 +67,13 @@ fn state(setup: &Setup, world: &World, index: usize, action: &str, told: &str) -
             "says": words::body(&packet.body),
         })
     });
-    let live = world.ledger().live.iter().map(|(conn, live)| {
+    let live = world.ledger().live.iter().map(|((server, conn), live)| {
         json!({
             "conn": conn.to_string(),
             "account": live.account.to_string(),
             "login": format!("{:?}", live.seq),
             "room": live.room.to_string(),
-            "server": live.server.to_string(),
+            "server": server.to_string(),
         })
     });
     let values = [

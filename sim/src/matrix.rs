@@ -25,8 +25,9 @@ use crate::{
 /// others would show what `mope` shows.
 const ORIGINALS: [(&str, bool); 3] = [("mope", false), ("gtarcade", true), ("gamecloud", true)];
 
-/// States after which a row of an original system ends, at the end of a level: most of its worlds are open-ended, since nothing is ever refused.
-pub const STATES_MAX: u64 = 100_000;
+/// States after which a row of an original system ends, at the end of a level: most of its worlds are open-ended,
+/// since nothing is ever refused. Those in which somebody is vouched for end by themselves, and get ten times as many.
+const STATES_MAX: u64 = 100_000;
 
 /// One row to be.
 #[derive(Debug)]
@@ -117,6 +118,17 @@ impl Subject {
     #[must_use]
     pub fn is_original(&self) -> bool {
         ORIGINALS.iter().any(|(original, _)| *original == self.group)
+    }
+
+    /// States after which the row ends, at the end of a level.
+    #[must_use]
+    pub fn states_max(&self) -> u64 {
+        let ends = self.setup.scenario.players.iter().any(|player| player.signed);
+        match (self.is_original(), ends) {
+            (true, false) => STATES_MAX,
+            (true, true) => 10 * STATES_MAX,
+            (false, _) => u64::MAX,
+        }
     }
 
     /// Explores the row: a cell for each property, and a way to each violation.

@@ -16,11 +16,13 @@ mod hunt;
 pub mod matrix;
 mod run;
 mod seeds;
+mod timed;
 
 pub use crate::check::Ended;
 pub use hunt::{Found, HuntReport, Hunted};
 pub use run::RunReport;
 pub use seeds::{Failure, Reached, SeedsReport};
+pub use timed::{InTheEnd, TimedFailure, TimedReport};
 
 /// What the check of one scenario found.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -201,28 +203,28 @@ impl ScenarioReport {
         let flaw = self.flaw.as_ref().map_or(String::new(), |flaw| format!(", flaw {flaw}"));
         let _ = writeln!(out, "{} ({}{flaw})", self.scenario, self.policy);
         row(&mut out, "verdict", &self.conclusion());
-        let (states, generated) = (grouped(self.states), grouped(self.generated));
-        row(&mut out, "states", &format!("{states} ({generated} steps), depth {}", self.depth));
+        let (states, generated) = (grouped(self.states), counted(self.generated, "step"));
+        row(&mut out, "states", &format!("{states} ({generated}), depth {}", self.depth));
         let speed = format!("{} states/s", grouped(self.states_per_second as u64));
         let (time, memory) = (duration(self.seconds), memory(self.peak_memory_bytes));
         row(&mut out, "time", &format!("{time}, {speed}, {memory}"));
-        for (verdict, what) in [
-            (AlwaysVerdict::Violated, "violated"),
-            (AlwaysVerdict::Holds, "hold"),
-            (AlwaysVerdict::Vacuous, "hold, but nothing exercised them"),
-            (AlwaysVerdict::NotViolatedWithinBounds, "not violated so far"),
+        for (verdict, one, many) in [
+            (AlwaysVerdict::Violated, "violated", "violated"),
+            (AlwaysVerdict::Holds, "holds", "hold"),
+            (AlwaysVerdict::Vacuous, "holds, but nothing exercised it", "hold, but nothing exercised them"),
+            (AlwaysVerdict::NotViolatedWithinBounds, "not violated so far", "not violated so far"),
         ] {
             let named = self.always.iter().filter(|always| always.verdict == verdict);
-            list(&mut out, "always", what, named.map(|always| &always.property[..]));
+            list(&mut out, "always", [one, many], named.map(|always| &always.property[..]));
         }
         if self.in_the_end == Some(true) {
             let names = Eventually::ALL.map(Eventually::name);
-            list(&mut out, "in the end", "are true of every run", names.into_iter());
+            list(&mut out, "in the end", ["are true of every run"; 2], names.into_iter());
         }
         let unmet = if self.ended == Ended::Exhausted { "never met" } else { "not met so far" };
         for (met, what) in [(true, "met"), (false, unmet)] {
             let named = self.sometimes.iter().filter(|goal| goal.met == met);
-            list(&mut out, "sometimes", what, named.map(|goal| &goal.goal[..]));
+            list(&mut out, "sometimes", [what; 2], named.map(|goal| &goal.goal[..]));
         }
         out
     }
@@ -232,7 +234,8 @@ impl ScenarioReport {
         match (self.verdict, self.ended) {
             (Verdict::Violated, _) => match &self.violation {
                 Some(violation) => {
-                    format!("VIOLATED: {} in {} steps", violation.property, violation.choices.len())
+                    let steps = counted(violation.choices.len() as u64, "step");
+                    format!("VIOLATED: {} in {steps}", violation.property)
                 }
                 None => "VIOLATED".to_owned(),
             },
@@ -253,12 +256,13 @@ fn row(out: &mut String, name: &str, value: &str) {
     let _ = writeln!(out, "  {name:NAMES$}{value}");
 }
 
-/// A row for what the names have in common, as many lines long as they need.
-fn list<'a>(out: &mut String, head: &str, what: &str, names: impl Iterator<Item = &'a str>) {
+/// A row for what the names have in common, said of one or of many, as many lines long as they need.
+fn list<'a>(out: &mut String, head: &str, [one, many]: [&str; 2], names: impl Iterator<Item = &'a str>) {
     let names: Vec<&str> = names.collect();
     if names.is_empty() {
         return;
     }
+    let what = if names.len() == 1 { one } else { many };
     let text = format!("{} {what}: {}", names.len(), names.join(", "));
     let mut head = head;
     for line in crate::diagram::wrap(&text, crate::diagram::TERMINAL_WIDTH - NAMES - 2) {
@@ -282,7 +286,8 @@ pub fn grouped(number: u64) -> String {
 }
 
 /// A number of things.
-fn counted(count: u64, noun: &str) -> String {
+#[must_use]
+pub fn counted(count: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped(count), if count == 1 { "" } else { "s" })
 }
 

@@ -1,6 +1,10 @@
 //! Who is there, what they want, what may go wrong, how often.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use gatepass_core::{
     policy::Policy,
@@ -62,7 +66,7 @@ pub struct Scenario {
 }
 
 /// A budget per fault.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Messages lost.
@@ -100,6 +104,50 @@ pub struct Faults {
     pub clock_jump: u8,
     /// Signed payloads whose window begins or ends on the clock of a LoginServer.
     pub age: u8,
+}
+
+/// All budgets at once: a checker hashes them in every step.
+impl Hash for Faults {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            drop,
+            duplicate,
+            reorder,
+            crash_room,
+            crash_center,
+            crash_login,
+            lose_cache,
+            renew_cache,
+            crash_cache,
+            crash_accounts,
+            fail_service,
+            cut_link,
+            hang_up,
+            pause_room,
+            drain_room,
+            clock_jump,
+            age,
+        } = *self;
+        state.write(&[
+            drop,
+            duplicate,
+            reorder,
+            crash_room,
+            crash_center,
+            crash_login,
+            lose_cache,
+            renew_cache,
+            crash_cache,
+            crash_accounts,
+            fail_service,
+            cut_link,
+            hang_up,
+            pause_room,
+            drain_room,
+            clock_jump,
+            age,
+        ]);
+    }
 }
 
 /// Who vouches for players, and how the members of what he signs are called.
@@ -150,6 +198,9 @@ pub struct AttackerPlan {
     /// He logs in to it by what is signed for him, and by no password.
     #[serde(skip_serializing_if = "is_false")]
     pub signed: bool,
+    /// He also reaches the ports for datagrams and for RoomServers, and sends frames there.
+    #[serde(skip_serializing_if = "is_false")]
+    pub frames: bool,
     /// What else is signed for him, with texts of his choice: a nickname, say.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub members: BTreeMap<String, String>,

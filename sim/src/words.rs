@@ -83,10 +83,11 @@ pub fn message(msg: &Message) -> String {
             ToPlayer::Refused(why) => format!("error {}: {}", why.code(), why.name()),
         },
         Message::ToCenter(msg) => match msg {
-            ToCenter::Register { server, .. } => match server {
-                Some(server) => format!("register {server}"),
-                None => "register".into(),
-            },
+            ToCenter::Register { trusted, server, .. } => {
+                let server = server.map_or(String::new(), |server| format!(" {server}"));
+                let key = if *trusted { "" } else { " with a wrong key" };
+                format!("register{server}{key}")
+            }
             ToCenter::Load { players, .. } => format!("load: {players} players"),
             ToCenter::Room { room, players, joined: Some(account) } => {
                 format!("{account} joined {room}: {players} there")

@@ -3,19 +3,48 @@
 use std::collections::BTreeSet;
 
 use gatepass_core::{
-    ids::ConnId,
+    accounts::Accounts,
+    client::{Cheat, Client, Script},
+    ids::{Addr, ConnId},
     limits::{Capacity, EFFECTS_MAX},
     policy::Policy,
     role::{Cx, Effect, Effects, Entropy, Event, Role, Settings, Step, Timer},
+    text::nickname,
 };
 
 use crate::{
     events::{Kind, Memory},
-    values::{SECRETS, secret},
+    values::{SECRETS, credentials, name, password, secret},
 };
 
 /// The profile that keeps every rule, and those that keep few.
 pub(crate) const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::MOPE, Policy::GAMECLOUD];
+
+/// What a player may do that he should not, or nothing.
+pub(crate) const CHEATS: [Option<Cheat>; 4] =
+    [None, Some(Cheat::TalksFirst), Some(Cheat::EmptyKey), Some(Cheat::ReplaysToken)];
+
+/// A player who does all that a client can.
+pub(crate) fn player(draw: u64, cheat: Option<Cheat>) -> Client {
+    let script = Script {
+        credentials: credentials(draw),
+        addr: Addr(1),
+        scene: 0,
+        name: nickname("ann"),
+        heartbeats: Some(2),
+        retries: 3,
+        resumes: cheat.is_none(),
+        cheat,
+    };
+    Client::new(script, ConnId(100))
+}
+
+/// A store that knows one account.
+pub(crate) fn store() -> Accounts {
+    let mut store = Accounts::new();
+    store.create(name(1), None, password(1));
+    store
+}
 
 /// Keys that are all different, and known when they show.
 #[derive(Clone)]

@@ -231,8 +231,7 @@ impl Judge {
 
     /// A new account store: ids and generations begin anew, and mean others.
     fn start_over(&mut self) {
-        let live = std::mem::take(&mut self.ledger.live);
-        self.ledger = Ledger { live, ..Ledger::default() };
+        self.ledger = std::mem::take(&mut self.ledger).only_live();
     }
 
     fn hear(&mut self, life: usize, clock: usize, time: Time, noted: &Noted) {
@@ -296,9 +295,9 @@ impl Judge {
         }
         self.assumed += 1;
         let session = SessionKey::new(key.bits());
-        let genuine = ledger::Session { account, genuine: true, ended: false };
+        let genuine = ledger::Session { account, genuine: true, good: 0 };
         self.ledger.sessions.insert(session, genuine);
-        self.ledger.tokens.insert(key, ledger::Token::new(account, session, server, seq));
+        let _ = self.ledger.issue(key, account, session, server, seq);
     }
 
     fn report(mut self) -> Report {
@@ -416,8 +415,8 @@ fn told<T: Serialize + fmt::Debug>(what: &T) -> String {
 #[derive(Default)]
 struct Skew {
     most: Time,
-    /// Facts that are not older than `most`: when, by which clock, about whom.
-    recent: VecDeque<(Time, usize, AccountId)>,
+    /// When each clock last had a fact about each account.
+    latest: BTreeMap<(AccountId, usize), Time>,
     suspects: VecDeque<(Time, usize, AccountId, Property, Violation)>,
     unordered: u64,
 }
@@ -431,9 +430,6 @@ impl Skew {
             && let Some((.., property, violation)) = self.suspects.pop_front()
         {
             confirmed.push((property, violation));
-        }
-        while self.recent.front().is_some_and(|first| now.saturating_sub(first.0) > self.most) {
-            self.recent.pop_front();
         }
         confirmed
     }
@@ -450,8 +446,11 @@ impl Skew {
         let before = self.suspects.len();
         self.suspects.retain(|(_, other, whose, ..)| *other == clock || *whose != account);
         self.unordered += (before - self.suspects.len()) as u64;
-        let near = self.recent.iter().any(|(_, other, whose)| *other != clock && *whose == account);
-        self.recent.push_back((time, clock, account));
+        let near = self
+            .latest
+            .range((account, 0)..=(account, usize::MAX))
+            .any(|((_, other), latest)| *other != clock && time.saturating_sub(*latest) <= self.most);
+        self.latest.insert((account, clock), time);
         let of_order = |property| {
             matches!(property, Property::SingleLiveSession | Property::NewestLoginWins | Property::Authentic)
         };

@@ -11,7 +11,7 @@ use gatepass_core::{
     ids::{ConnId, Seq, ServerId},
     ledger::Fact,
     message::{Message, Reply, Request, ToRoom},
-    properties::{self, Properties, Property, promises_too_much},
+    properties::{self, LinkStep, Properties, Property, promises_too_much},
     role::{Cx, Effect, Effects, Entropy, Event, Step, Timer},
 };
 use serde::Serialize;
@@ -264,6 +264,11 @@ impl Life {
             }
             _ => None,
         };
+        let center = self.roles.center.as_ref().filter(|_| role == RoleId::Center);
+        let stranger = center.and_then(|center| match &event {
+            Event::Received { conn, msg } => LinkStep::stranger(center, *conn, msg),
+            _ => None,
+        });
         if let Event::Received { conn, msg: Message::Request(request) } = &event {
             self.note(What::Requested(*conn, Box::new(request.clone())));
         }
@@ -291,7 +296,7 @@ impl Life {
             let index = self.entries - 1;
             return Err(Fault::Parted { index, role: role.name(), event: told(&event), expected, got });
         }
-        self.look(role, unverified.as_ref(), &replayed);
+        self.look(role, unverified.as_ref(), stranger, &replayed);
         for effect in replayed {
             match effect {
                 Effect::Note(fact) => {
@@ -320,8 +325,17 @@ impl Life {
     }
 
     /// The properties that speak of single steps.
-    fn look(&mut self, role: RoleId, unverified: Option<&(ConnId, ToRoom)>, effects: &[Effect]) {
+    fn look(
+        &mut self,
+        role: RoleId,
+        unverified: Option<&(ConnId, ToRoom)>,
+        stranger: Option<ConnId>,
+        effects: &[Effect],
+    ) {
         let mut broken = Properties::NONE;
+        if let Some(link) = stranger {
+            broken.add(LinkStep { unverified: link, effects }.judge().broken);
+        }
         if let Some((conn, msg)) = unverified {
             broken.add(properties::Step { unverified: *conn, msg, effects }.judge().broken);
         }

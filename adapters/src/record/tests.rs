@@ -435,13 +435,25 @@ fn a_session_that_no_credential_stands_behind_is_a_violation() {
 #[test]
 fn what_happens_without_a_rule_is_seen() {
     let dir = place("rules");
-    let policy = Policy { token_single_use: false, newest_login_only: false, ..Policy::STRICT };
+    let policy =
+        Policy { token_single_use: false, newest_login_only: false, links_verified: false, ..Policy::STRICT };
     let mut world = World::new(&dir, policy, 1 << 20);
     world.evening();
+    let conn = world.conn();
+    world.feed(RoleId::Center, Event::Opened { conn, addr: LOOPBACK });
+    let register = ToCenter::Register {
+        trusted: false,
+        server: Some(ServerId(8)),
+        endpoint: Endpoint::from("127.0.0.1:9002").expect("short"),
+        room_capacity: 1,
+        capacity: 1,
+    };
+    world.feed(RoleId::Center, Event::Received { conn, msg: Message::ToCenter(register) });
     world.end();
     let report = judge(&dir);
     assert!(report.files[0].fault.is_none(), "{report:?}");
-    assert_eq!(violated(&report), [Property::RoomTokenSingleUse, Property::NewestLoginWins], "{report:?}");
+    let broken = [Property::RoomTokenSingleUse, Property::NewestLoginWins, Property::UnverifiedIsMute];
+    assert_eq!(violated(&report), broken, "{report:?}");
     fs::remove_dir_all(dir).expect("it is ours");
 }
 

@@ -4,9 +4,10 @@ use super::{Properties, Property};
 use crate::{
     accounts::is_guest_name,
     ids::{AccountId, ConnId, RoomKey, Seq, ServerId, SessionKey},
-    ledger::{Claim, Ended, Evidence, Fact, Ledger, Live, Session, Token},
+    ledger::{Claim, Ended, Evidence, Fact, Ledger, Live, Session},
     message::{
-        Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToPlayer, ToRoom,
+        Age, Answer, CenterAnswer, Credentials, Message, Reply, Request, RequestBody, ToCenter, ToPlayer,
+        ToRoom,
     },
     rcenter::RCenter,
     refusal::Refusal,
@@ -49,7 +50,7 @@ impl Ledger {
         let Judgement { mut met, mut broken } = Judgement::default();
         match *fact {
             Fact::CredentialChecked { account, genuine: true } => {
-                *self.verified.entry(account).or_insert(0) += 1;
+                self.account(account).verified += 1;
             }
             Fact::SignatureAccepted { payload, age } => {
                 met.add_if(age != Age::Fresh, Property::SignatureFresh);
@@ -58,35 +59,31 @@ impl Ledger {
             }
             Fact::SessionOpened { key, account } => {
                 // Whoever got hold of it while it was good has it still.
-                let revived = self.sessions.get(&key).is_some_and(|session| session.ended);
-                broken.add_if(revived, Property::SessionExpires);
-                let unused = self.verified.get_mut(&account).filter(|unused| **unused > 0);
-                let genuine = unused.map(|unused| *unused -= 1).is_some();
-                for session in self.sessions.values_mut().filter(|session| session.account == account) {
-                    session.ended = true;
-                }
-                self.sessions.insert(key, Session { account, genuine, ended: false });
+                let before = self.sessions.get(&key).copied();
+                broken.add_if(before.is_some() && !self.is_open(key), Property::SessionExpires);
+                let whose = self.account(account);
+                let genuine = whose.verified > 0;
+                whose.verified -= u32::from(genuine);
+                whose.open = Some(key);
+                let good = before.map_or(0, |before| before.good);
+                self.sessions.insert(key, Session { account, genuine, good });
             }
             Fact::SessionEnded { key } => self.session_ended(key),
             Fact::TokenIssued { key, session, account, seq, place } => {
-                let second = self.tokens.values().any(|token| token.session == session && token.is_good());
-                let over = self.sessions.get(&session).is_none_or(|session| session.ended);
-                self.tokens.insert(key, Token::new(account, session, place.server, seq));
-                broken.add_if(over, Property::SessionExpires);
-                broken.add_if(second, Property::Bounded);
+                broken.add_if(!self.is_open(session), Property::SessionExpires);
+                broken.add_if(self.issue(key, account, session, place.server, seq), Property::Bounded);
             }
             Fact::TokenSuperseded { key } => {
-                if let Some(token) = self.tokens.get_mut(&key) {
-                    token.superseded = true;
-                }
+                let _ = self.change(key, |token| token.superseded = true);
             }
             Fact::TokenExpired { key, .. } => self.token_expired(key),
             Fact::TokenRedeemed { key, server } => {
                 met = self.presented(key, server);
-                if let Some(token) = self.tokens.get_mut(&key) {
+                let expired = self.change(key, |token| {
                     token.redeemed = true;
-                    broken.add_if(token.expired, Property::RoomTokenExpires);
-                }
+                    token.expired
+                });
+                broken.add_if(expired == Some(true), Property::RoomTokenExpires);
             }
             Fact::EntryRefused { conn, why, .. } => {
                 met.add_if(why == Refusal::RoomFull, Property::Capacity);
@@ -96,15 +93,17 @@ impl Ledger {
                 broken.add_if(*refusals > 1, Property::Bounded);
             }
             Fact::Admitted { server, conn, account, seq, key, room, resumes, .. } => {
-                met.add_if(self.newest.contains_key(&account), Property::SingleLiveSession);
+                met.add_if(self.was_live(account), Property::SingleLiveSession);
                 let admission = Admission { server, conn, account, seq, key, resumes };
-                self.live.insert(conn, Live { server, account, seq, room });
+                let _ = self.left(server, conn);
+                self.live.insert((server, conn), Live { account, seq, room });
+                self.account(account).live += 1;
                 broken = self.admitted(&admission, view);
-                let players = self.live.values().filter(|live| live.server == server && live.room == room);
+                let players = self.live_at(server).filter(|(_, live)| live.room == room);
                 broken.add_if(players.count() > usize::from(view.room_capacity), Property::Capacity);
             }
-            Fact::Left { conn, why, .. } => {
-                if let Some(live) = self.live.remove(&conn)
+            Fact::Left { server, conn, why, .. } => {
+                if let Some(live) = self.left(server, conn)
                     && let Ended::Replaced { by } = why
                 {
                     met.add_if(true, Property::NewestLoginWins);
@@ -152,16 +151,17 @@ impl Ledger {
     fn admitted(&mut self, admission: &Admission, view: View) -> Properties {
         let Admission { server, conn, account, seq, key, resumes } = *admission;
         let mut broken = Properties::NONE;
-        let doubled = self.live.iter().any(|(other, live)| {
-            *other != conn && live.account == account && !self.suspended.contains(&live.server)
-        });
-        broken.add_if(doubled, Property::SingleLiveSession);
+        let doubled = |((at, other), live): (&(ServerId, ConnId), &Live)| {
+            (*at, *other) != (server, conn) && live.account == account && !self.suspended.contains(at)
+        };
+        let others = self.accounts.get(&account).is_some_and(|account| account.live > 1);
+        broken.add_if(others && self.live.iter().any(doubled), Property::SingleLiveSession);
         broken.add_if(view.player.is_some_and(|player| player != Some(account)), Property::Authentic);
-        let newest = self.newest.get(&account).copied();
+        let newest = self.account(account).newest;
         // There are no ties: only a session that moves to a new connection keeps its login.
         let older = newest.is_some_and(|newest| newest > seq || newest == seq && resumes.is_none());
         broken.add_if(older, Property::NewestLoginWins);
-        self.newest.insert(account, newest.map_or(seq, |newest| newest.max(seq)));
+        self.account(account).newest = newest.max(Some(seq));
         let Some(token) = key.and_then(|key| self.tokens.get_mut(&key)) else {
             broken.add_if(true, Property::Authentic);
             return broken;
@@ -181,10 +181,8 @@ impl Ledger {
     /// Judges live sessions while nothing is under way: what breaks if an account has two.
     #[must_use]
     pub fn at_rest(&self) -> Properties {
-        let doubled =
-            |one: &Live| self.live.values().filter(|other| other.account == one.account).count() > 1;
         let mut broken = Properties::NONE;
-        broken.add_if(self.live.values().any(doubled), Property::SingleLiveSession);
+        broken.add_if(self.accounts.values().any(|account| account.live > 1), Property::SingleLiveSession);
         broken
     }
 
@@ -246,8 +244,11 @@ impl Ledger {
 
     /// Whether this account is this identity's, and nobody else's, by all that was answered until now.
     fn is_of(&mut self, account: AccountId, identity: Identity) -> bool {
-        let others = self.identities.iter().any(|(other, own)| *other != identity && *own == account);
-        *self.identities.entry(identity).or_insert(account) == account && !others
+        let own = *self.identities.entry(identity).or_insert_with(|| {
+            self.accounts.entry(account).or_default().identities += 1;
+            account
+        });
+        own == account && self.account(account).identities == 1
     }
 
     /// A connection is gone.
@@ -258,21 +259,22 @@ impl Ledger {
 
     /// The session is over from now on.
     pub fn session_ended(&mut self, key: SessionKey) {
-        if let Some(session) = self.sessions.get_mut(&key) {
-            session.ended = true;
+        if let Some(Session { account, .. }) = self.sessions.get(&key).copied() {
+            let whose = self.account(account);
+            whose.open = whose.open.filter(|open| *open != key);
         }
     }
 
     /// The token's time is over from now on.
     pub fn token_expired(&mut self, key: RoomKey) {
-        if let Some(token) = self.tokens.get_mut(&key) {
-            token.expired = true;
-        }
+        let _ = self.change(key, |token| token.expired = true);
     }
 
     /// The server ended all its sessions.
     pub fn server_gone(&mut self, server: ServerId) {
-        self.live.retain(|_, live| live.server != server);
+        while let Some(conn) = self.live_at(server).next().map(|((_, conn), _)| *conn) {
+            let _ = self.left(server, conn);
+        }
         self.suspended.remove(&server);
     }
 
@@ -326,6 +328,37 @@ impl Step<'_> {
         broken.add_if(speaks, Property::UnverifiedIsMute);
         met.add_if(!matches!(self.msg, ToRoom::Login { .. }), Property::UnverifiedIsMute);
         Judgement { met, broken }
+    }
+}
+
+/// One step of RCenter, as far as a property looks at single steps.
+#[derive(Clone, Copy, Debug)]
+pub struct LinkStep<'a> {
+    /// The link a message came on. Nobody had registered on it, and the message did not show the shared key.
+    pub unverified: ConnId,
+    /// What followed from it.
+    pub effects: &'a [Effect],
+}
+
+impl LinkStep<'_> {
+    /// The step that RCenter is about to make, if it is on a message of somebody who has not shown the key; the
+    /// link.
+    #[must_use]
+    pub fn stranger(center: &RCenter, conn: ConnId, msg: &Message) -> Option<ConnId> {
+        let Message::ToCenter(msg) = msg else { return None };
+        let shows_key = matches!(msg, ToCenter::Register { trusted: true, .. });
+        (center.is_unregistered(conn) && !shows_key).then_some(conn)
+    }
+
+    /// Judges it: nothing may follow but the end of that link.
+    pub fn judge(self) -> Judgement {
+        let more = |effect: &Effect| match effect {
+            Effect::Close(link) => *link != self.unverified,
+            effect => !matches!(effect, Effect::Disarm(_)),
+        };
+        let mut broken = Properties::NONE;
+        broken.add_if(self.effects.iter().any(more), Property::UnverifiedIsMute);
+        Judgement { met: Properties::only(Property::UnverifiedIsMute), broken }
     }
 }
 

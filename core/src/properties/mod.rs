@@ -10,7 +10,7 @@ mod judge;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::judge::{Judgement, Step, View, promises_too_much};
+pub use self::judge::{Judgement, LinkStep, Step, View, promises_too_much};
 
 /// Something that must always be true.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -46,16 +46,17 @@ pub enum Property {
     SignatureOnce,
     /// Every live session goes back to exactly one successful verification of that account's own credential,
     /// and the connection is that of a player who knows it. Nobody is logged in on what was signed for somebody else,
-    /// or on nothing. Claimed where nobody else reads the links of players:
+    /// or on nothing. Nobody else directs its datagrams. Claimed where nobody else reads the links of players:
     /// on a plain link a session key or a room token is good in any hand. Exercised when a wrong credential or an
-    /// unknown token is presented.
+    /// unknown token is presented, or somebody else's datagrams are to be bound.
     Authentic,
     /// No session ends in favour of an older login, and no login is admitted after a newer one was. There are
     /// no ties. Nothing that ends an old session touches a newer one. Exercised when an older login is presented
     /// after a newer one, or a session is replaced.
     NewestLoginWins,
-    /// Before verification a connection causes nothing but the check of its token, its own refusal and close.
-    /// Exercised when an unverified connection says anything but a login.
+    /// Before verification a connection causes nothing but the check of its token, its own refusal and close; and a
+    /// link between servers nothing but its own close before its peer has shown the shared key.
+    /// Exercised when an unverified connection says anything but a login, or a link anything without the key.
     UnverifiedIsMute,
     /// No room holds more players than its capacity, and RCenter promises no place in a room that it knows to
     /// be full, seats counted. (After a restart it does not know the seats of its former life: then the

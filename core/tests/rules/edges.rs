@@ -5,9 +5,10 @@ use gatepass_core::{
     accounts::{Accounts, is_guest_name},
     cache::Cache,
     ids::Ordinal,
-    limits::Times,
+    limits::{REQUESTS_MAX, Times},
     message::{AccountsAsk, Place},
     policy::UdpBind,
+    properties::{LinkStep, Properties, Property},
     role::Outage,
     text::Endpoint,
 };
@@ -471,4 +472,72 @@ fn timers_of_a_connection_name_it() {
         assert_eq!(timer.conn(), Some(conn));
     }
     assert_eq!(Timer::Renew.conn(), None);
+}
+
+#[test]
+fn a_seat_is_used_by_who_comes_where_it_is() {
+    let mut it = Sut::new(RCenter::new());
+    for server in [1, 2] {
+        it.register(server, server);
+        let _ = it.tells(server, READY);
+    }
+    let room = it.place(1).expect("both are empty").room;
+    let joined = |room| ToCenter::Room { room, players: 1, joined: Some(ANN) };
+    for (link, room, seats) in [(2, room, 1), (1, RoomId(99), 1), (1, room, 0)] {
+        let _ = it.tells(link, joined(room));
+        assert_eq!(it.role.sizes(), (2, seats), "{room} at {link}");
+    }
+}
+
+#[test]
+fn a_link_without_the_key_is_closed_unless_nobody_asks_for_it() {
+    let register = ToCenter::Register {
+        trusted: false,
+        server: Some(ServerId(1)),
+        endpoint: endpoint(),
+        room_capacity: 1,
+        capacity: 1,
+    };
+    for (links_verified, servers) in [(true, 0), (false, 1)] {
+        let mut it = Sut::new(RCenter::new());
+        it.policy.links_verified = links_verified;
+        let _ = it.step(Event::Opened { conn: ConnId(1), addr: A });
+        assert!(it.role.is_unregistered(ConnId(1)) && !it.role.is_unregistered(ConnId(2)));
+        let (conn, msg) = (ConnId(1), Message::ToCenter(register.clone()));
+        assert_eq!(LinkStep::stranger(&it.role, conn, &msg), Some(conn));
+        let _ = it.step(Event::Received { conn, msg });
+        let judged = LinkStep { unverified: ConnId(1), effects: &it.did }.judge();
+        let broken = if links_verified { Properties::NONE } else { judged.met };
+        assert_eq!((it.role.sizes().0, judged.broken), (servers, broken));
+        assert_eq!(it.did(|e| *e == Effect::Close(ConnId(1))), links_verified);
+        assert_eq!(judged.met, Properties::only(Property::UnverifiedIsMute));
+    }
+    let other = LinkStep { unverified: ConnId(1), effects: &[Effect::Close(ConnId(2))] };
+    assert_eq!(other.judge().broken, Properties::only(Property::UnverifiedIsMute));
+}
+
+#[test]
+fn a_login_server_takes_one_request_of_a_connection_and_no_more_than_it_has_places_for() {
+    let mut it = Sut::new(LoginServer::new());
+    let request = |conn| {
+        let body = RequestBody::Session { session: Some(SessionKey::new([1; 16])) };
+        let msg = Message::Request(Request { addr: A, signed: true, body });
+        Event::Received { conn: ConnId(conn), msg }
+    };
+    for conn in 1..=REQUESTS_MAX as u64 {
+        assert_eq!(it.step(request(conn)), Step::Advanced);
+        assert_eq!(it.refused(), None);
+    }
+    assert!(it.ignores(request(1)), "the first is worked on");
+    let _ = it.step(request(0));
+    assert_eq!(it.refused(), Some(Refusal::Busy));
+    let _ = it.step(Event::Fired(Timer::Request(ConnId(2))));
+    assert_eq!(it.refused(), Some(Refusal::Unavailable), "it has waited long enough");
+    let _ = it.step(Event::Lost(ConnId(1)));
+    for conn in [0, 1] {
+        let _ = it.step(request(conn));
+        assert_eq!(it.refused(), None, "a place is free again");
+    }
+    let _ = it.step(request(2));
+    assert_eq!(it.refused(), Some(Refusal::Busy));
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use gatepass_core::policy::Policy;
 use serde::Serialize;
 
-use super::{AlwaysVerdict, Ended, ScenarioReport, Verdict, counted, grouped};
+use super::{AlwaysVerdict, Ended, ScenarioReport, Verdict, counted};
 use crate::{
     diagram::{TERMINAL_WIDTH, wrap},
     scenario::rules_of,
@@ -232,7 +232,7 @@ impl ScenarioChange {
     }
 
     fn tell(&self, out: &mut String) {
-        let side = |side: &Side| format!("{} states", grouped(side.states));
+        let side = |side: &Side| counted(side.states, "state");
         let _ = writeln!(out, "\n{}  (A {}, B {})", self.scenario, side(&self.a), side(&self.b));
         let violated = |told| matches!(told, Told::Violated { .. } | Told::NeverMet);
         let is_told = |change: &&Change| match (change.a, change.b) {

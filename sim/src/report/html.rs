@@ -6,7 +6,7 @@
 use std::fmt::Write;
 
 use super::{
-    AlwaysVerdict, Ended, RunReport, ScenarioReport, Verdict, duration, grouped,
+    AlwaysVerdict, Ended, RunReport, ScenarioReport, Verdict, counted, duration, grouped,
     matrix::{Cell, Matrix, Outcome, Row},
     memory,
 };
@@ -193,10 +193,10 @@ impl ScenarioReport {
     fn violation_html(&self, drawing: Option<&str>) -> Option<String> {
         let violation = self.violation.as_ref()?;
         let mut out = format!(
-            "<p>{} <code>{}</code> after {} steps: {}.</p>\n",
+            "<p>{} <code>{}</code> after {}: {}.</p>\n",
             badge(Verdict::Violated),
             escape(&violation.property),
-            violation.choices.len(),
+            counted(violation.choices.len() as u64, "step"),
             escape(&violation.says)
         );
         if let Some(replay) = &violation.replay {

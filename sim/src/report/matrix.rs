@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde::Serialize;
 
-use super::grouped;
+use super::{counted, grouped};
 use crate::diagram::escape;
 
 /// A table of verdicts. Every row has a cell for each column.
@@ -210,7 +210,7 @@ impl Matrix {
                     None => words,
                 };
                 let states = cell.states.map_or(String::new(), |states| {
-                    let said = format!("{} states", grouped(states));
+                    let said = counted(states, "state");
                     format!(" <small title=\"{said}\">{}</small>", short(states))
                 });
                 let _ = write!(out, "<td class=\"{}\">{words}{states}</td>", cell.outcome.class());

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt::Write};
 
 use serde::Serialize;
 
-use super::{AlwaysVerdict, Ended, ScenarioReport, Verdict, counted, duration, grouped};
+use super::{AlwaysVerdict, Ended, ScenarioReport, Verdict, counted, duration};
 use crate::diagram::{TERMINAL_WIDTH, wrap};
 
 /// What a run over several scenarios found.
@@ -37,10 +37,9 @@ impl RunReport {
     #[must_use]
     pub fn summary(&self) -> String {
         let mut out = String::new();
-        let states = grouped(self.states);
+        let states = counted(self.states, "state");
         let scenarios = counted(self.scenarios.len() as u64, "scenario");
-        let _ =
-            writeln!(out, "{scenarios}, {states} states, {}: {}", duration(self.seconds), self.conclusion());
+        let _ = writeln!(out, "{scenarios}, {states}, {}: {}", duration(self.seconds), self.conclusion());
         if self.scenarios.len() > 1 {
             self.table(&mut out, "always", self.properties());
             self.table(&mut out, "sometimes", self.goals());

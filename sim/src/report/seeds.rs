@@ -83,7 +83,7 @@ impl SeedsReport {
         let mut head = "sometimes";
         let longest = self.goals.iter().map(|goal| goal.goal.len()).max().unwrap_or(0);
         for goal in &self.goals {
-            let share = format!("{} of {} seeds", grouped(goal.seeds), grouped(self.seeds));
+            let share = format!("{} of {}", grouped(goal.seeds), counted(self.seeds, "seed"));
             let never = if goal.seeds == 0 { ": not reached in these runs" } else { "" };
             row(&mut out, head, &format!("{:longest$}  {share}{never}", goal.goal));
             head = "";
@@ -93,7 +93,8 @@ impl SeedsReport {
             let (before, needed) = (failure.choices_before, failure.choices_needed);
             let searched =
                 if after < needed { format!(", by another way to {after}") } else { String::new() };
-            row(&mut out, "shortened", &format!("from {before} choices to {needed}{searched}"));
+            let before = counted(before as u64, "choice");
+            row(&mut out, "shortened", &format!("from {before} to {needed}{searched}"));
             row(&mut out, "reproduce", &failure.reproduce);
         }
         out

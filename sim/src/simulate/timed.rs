@@ -10,6 +10,8 @@
 use std::{
     cmp::Reverse,
     collections::{BTreeMap, BinaryHeap},
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
     time::Duration,
 };
 
@@ -50,6 +52,68 @@ pub struct TimedRun {
     pub broken: Option<Broken>,
     /// What had not come to rest in time.
     pub unsettled: Vec<Eventually>,
+}
+
+/// What all timed runs came to. It does not depend on the number of threads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TimedSummary {
+    /// Players admitted in all.
+    pub logins: u64,
+    /// The lowest seed after which each had not come to rest, in the order of [`Eventually::ALL`].
+    pub unsettled: [Option<u64>; Eventually::ALL.len()],
+    /// Runs that broke something.
+    pub failing: u64,
+    /// The one of the lowest seed.
+    pub broken: Option<TimedRun>,
+}
+
+/// Runs so many seeds, the first of them `from_seed`. `progress` hears how many are done.
+pub fn simulate_timed(
+    setup: &Setup,
+    from_seed: u64,
+    seeds: u64,
+    threads: usize,
+    progress: &mut dyn FnMut(u64),
+) -> TimedSummary {
+    let [next, runs, logins, failing]: [AtomicU64; 4] = Default::default();
+    // Numbers of seeds: those are in order, whatever the first seed is.
+    let unsettled = [const { AtomicU64::new(u64::MAX) }; Eventually::ALL.len()];
+    let broken = AtomicU64::new(u64::MAX);
+    let work = || {
+        loop {
+            let index = next.fetch_add(1, Ordering::Relaxed);
+            if index >= seeds {
+                break;
+            }
+            let run = run_timed(setup, from_seed.wrapping_add(index));
+            logins.fetch_add(run.logins, Ordering::Relaxed);
+            for late in run.unsettled {
+                unsettled[late as usize].fetch_min(index, Ordering::Relaxed);
+            }
+            if run.broken.is_some() {
+                failing.fetch_add(1, Ordering::Relaxed);
+                broken.fetch_min(index, Ordering::Relaxed);
+            }
+            runs.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    thread::scope(|scope| {
+        let workers: Vec<_> = (0..threads.max(1)).map(|_| scope.spawn(work)).collect();
+        while !workers.iter().all(thread::ScopedJoinHandle::is_finished) {
+            thread::sleep(Duration::from_millis(20));
+            progress(runs.load(Ordering::Relaxed));
+        }
+    });
+    let seed = |index: AtomicU64| match index.into_inner() {
+        u64::MAX => None,
+        index => Some(from_seed.wrapping_add(index)),
+    };
+    TimedSummary {
+        logins: logins.into_inner(),
+        unsettled: unsettled.map(seed),
+        failing: failing.into_inner(),
+        broken: seed(broken).map(|seed| run_timed(setup, seed)),
+    }
 }
 
 /// What is due.
@@ -297,6 +361,18 @@ mod tests {
                 assert_eq!(outcome(&setup, &run.choices), None, "it replays without a clock");
             }
         }
+    }
+
+    #[test]
+    fn it_does_not_matter_how_many_threads_run() {
+        let takeover = Scenario::named("takeover-local").expect("a shipped scenario");
+        let scenario = Scenario { policy: "mope".into(), ..takeover };
+        let setup = Setup::new(scenario.timed()).expect("it can be played");
+        let [one, three] = [1, 3].map(|threads| simulate_timed(&setup, 7, 100, threads, &mut |_| {}));
+        assert_eq!(one, three);
+        assert!(one.failing > 0 && one.logins > 0, "{one:?}");
+        let first = one.broken.as_ref().map(|run| run.seed).expect("one of them");
+        assert!((7..first).all(|seed| run_timed(&setup, seed).broken.is_none()), "it is the lowest");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! What the attacker hears and does.
 
 use gatepass_core::{
-    ids::{Addr, Payload},
-    message::{Age, Credentials, Request, RequestBody, ToRoom},
-    text::nickname,
+    ids::{AccountId, Addr, Ordinal, Payload, ServerId},
+    message::{Age, Credentials, Kick, Request, RequestBody, ToCenter, ToRoom},
+    text::{bounded, nickname},
 };
 
 use super::*;
 use crate::attacker::{Attack, forged};
+
+/// A server that there is not.
+const FALSE_SERVER: ServerId = ServerId(999);
 
 /// What a request with a signature is that fits in no form.
 const WRONG: RequestBody = RequestBody::Bad(Refusal::BadSignature);
@@ -98,6 +101,12 @@ impl World {
                 self.attacker.edit().moves -= 1;
                 return self.say_as_attacker(setup, room, conn, login(Some(forged())), scratch);
             }
+            Attack::Bind { token, room } => return self.bind(setup, token, room.into(), scratch),
+            Attack::Register => return self.link_as_attacker(setup, wrong_key(), scratch),
+            Attack::Kick => {
+                let kick = self.order(setup);
+                return self.link_as_attacker(setup, kick, scratch);
+            }
             Attack::Enter { token, room } => {
                 let Some(key) = known.token(token) else { return false };
                 (room, Some(login(Some(key))))
@@ -116,7 +125,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to: room, label: "connects".to_owned() });
         }
-        scratch.queue.push_back((room, Event::Opened { conn, addr: address(setup) }));
+        scratch.tell(room, Event::Opened { conn, addr: address(setup) });
         match msg {
             Some(msg) => self.say_as_attacker(setup, room, conn, msg, scratch),
             None => true,
@@ -172,6 +181,47 @@ impl World {
         self.ask_as_attacker(setup, 0, RequestBody::Login(credentials), Trick::None, scratch)
     }
 
+    /// Asks for the datagrams of whoever came in by this token. Its account stands beside it wherever he read it.
+    fn bind(&mut self, setup: &Setup, token: u8, room: usize, scratch: &mut Scratch) -> bool {
+        let Some(key) = self.attacker.get().token(token) else { return false };
+        let Some(account) = self.ledger.get().tokens.get(&key).map(|token| token.account) else {
+            return false;
+        };
+        if !setup.rooms().contains(&room) || !self.hosts[room].get().up {
+            return false;
+        }
+        self.attacker.edit().moves -= 1;
+        setup.exercise(Properties::only(Property::Authentic));
+        let msg = Message::ToRoom(ToRoom::Bind { account, key: Some(key) });
+        if let Some(log) = &mut scratch.log {
+            log.push(Happening::Message { from: setup.nodes(), to: room, label: words::message(&msg) });
+        }
+        scratch.tell(room, Event::Datagram { addr: address(setup), port: 1, msg });
+        true
+    }
+
+    /// A kick of whoever plays by the first account, whatever his login.
+    fn order(&self, setup: &Setup) -> ToCenter {
+        let owner = setup.rooms().find_map(|room| match &self.hosts[room].get().role {
+            HostRole::Room(room) => Some(room.id()),
+            _ => None,
+        });
+        let (from, below) = (FALSE_SERVER, Ordinal::MAX);
+        let owner = owner.unwrap_or(from);
+        ToCenter::Kick(Kick { from, owner, account: AccountId(1), below, version: below })
+    }
+
+    /// Links to RCenter as a RoomServer would, and says this first.
+    fn link_as_attacker(&mut self, setup: &Setup, says: ToCenter, scratch: &mut Scratch) -> bool {
+        let center = setup.center();
+        if !self.hosts[center].get().up {
+            return false;
+        }
+        let conn = self.next_attackers_conn(setup, 0);
+        scratch.tell(center, Event::Opened { conn, addr: address(setup) });
+        self.say_as_attacker(setup, center, conn, Message::ToCenter(says), scratch)
+    }
+
     fn ask_as_attacker(
         &mut self,
         setup: &Setup,
@@ -208,7 +258,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to, label: words::message(&msg) });
         }
-        scratch.queue.push_back((to, Event::Received { conn, msg }));
+        scratch.tell(to, Event::Received { conn, msg });
         true
     }
 
@@ -217,6 +267,17 @@ impl World {
         attacker.moves -= 1;
         attacker.conns += 1;
         ConnId(setup.attackers_first_conn_to(login) + u64::from(attacker.conns) - 1)
+    }
+}
+
+/// The first frame of a RoomServer that does not have the shared key.
+fn wrong_key() -> ToCenter {
+    ToCenter::Register {
+        trusted: false,
+        server: Some(FALSE_SERVER),
+        endpoint: bounded("mallory:1").unwrap_or_default(),
+        room_capacity: u16::MAX,
+        capacity: u16::MAX.into(),
     }
 }
 

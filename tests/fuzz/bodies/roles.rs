@@ -1,21 +1,18 @@
 //! Lives of roles: two bytes are an event, and every step keeps the rules of `Role`.
 
 use gatepass_core::{
-    accounts::Accounts,
     cache::Cache,
-    client::{Cheat, Client, Script},
-    ids::{Addr, ConnId, Generation, ServerId},
+    ids::{Generation, ServerId},
     login::LoginServer,
     rcenter::RCenter,
     role::{Command, Event, Role},
     room::RoomServer,
-    text::nickname,
 };
 
 use crate::{
     events::{Draw, Kind},
-    life::{Life, POLICIES},
-    values::{SERVER, credentials, endpoint, name, password},
+    life::{CHEATS, Life, POLICIES, player, store},
+    values::{SERVER, endpoint},
 };
 
 /// Events of the longest life.
@@ -36,11 +33,7 @@ fn live<R: Role>(kind: Kind, bytes: &[u8], first: impl FnOnce(u8) -> R) -> Optio
 }
 
 pub(super) fn accounts(bytes: &[u8]) {
-    live(Kind::Accounts, bytes, |_| {
-        let mut store = Accounts::new();
-        store.create(name(1), None, password(1));
-        store
-    });
+    live(Kind::Accounts, bytes, |_| store());
 }
 
 pub(super) fn cache(bytes: &[u8]) {
@@ -54,21 +47,7 @@ pub(super) fn cache(bytes: &[u8]) {
 }
 
 pub(super) fn client(bytes: &[u8]) {
-    live(Kind::Client, bytes, |how| {
-        let cheats = [None, Some(Cheat::TalksFirst), Some(Cheat::EmptyKey), Some(Cheat::ReplaysToken)];
-        let cheat = cheats[usize::from(how & 3)];
-        let script = Script {
-            credentials: credentials((how >> 2).into()),
-            addr: Addr(1),
-            scene: 0,
-            name: nickname("ann"),
-            heartbeats: Some(2),
-            retries: 3,
-            resumes: cheat.is_none(),
-            cheat,
-        };
-        Client::new(script, ConnId(100))
-    });
+    live(Kind::Client, bytes, |how| player((how >> 2).into(), CHEATS[usize::from(how & 3)]));
 }
 
 pub(super) fn login(bytes: &[u8]) {

@@ -12,7 +12,7 @@ use gatepass_sim::{
 };
 
 use crate::shared::{
-    all_threads, command_line, counterexample::Counterexample, pick::Pick, play, progress::Line, say,
+    all_threads, aside, command_line, counterexample::Counterexample, pick::Pick, play, progress::Line, say,
     say_json, usage, write,
 };
 
@@ -152,10 +152,13 @@ fn write_files(args: &Args, run: &RunReport, found: &[Option<Counterexample>]) -
         let mut found = found.iter().flatten();
         match found.next() {
             Some(first) => write(path, &first.itf()?)?,
-            None => eprintln!("note: nothing is violated, so {} is not written", path.display()),
+            None => aside(format_args!("note: nothing is violated, so {} is not written", path.display())),
         }
         if found.next().is_some() {
-            eprintln!("note: {} has the first violation only; `replay --itf` writes any", path.display());
+            aside(format_args!(
+                "note: {} has the first violation only; `replay --itf` writes any",
+                path.display()
+            ));
         }
     }
     Ok(())
@@ -237,7 +240,7 @@ fn judge_flaw(flaw: &Flaw, run: &RunReport, json: bool) {
     };
     // Not on standard output, if that is for a program.
     if json {
-        eprintln!("{said}");
+        aside(said);
     } else {
         say(format_args!("\n{said}"));
     }

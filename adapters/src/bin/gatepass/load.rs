@@ -4,9 +4,10 @@ use std::{process::ExitCode, time::Duration};
 
 use clap::ValueEnum;
 use gatepass_adapters::load::{self, Clients, LoadError, Mode, Plan, Progress, Summary};
+use gatepass_sim::report::counted;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::shared::system::SystemArg;
+use crate::shared::{aside, say, system::SystemArg};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -112,7 +113,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            aside(format_args!("error: cannot start: {error}"));
             return ExitCode::from(crate::FAILED);
         }
     };
@@ -166,38 +167,42 @@ fn show_progress(bar: &ProgressBar, progress: Progress, seconds: f64) {
 fn report(summary: &Summary, json: bool) -> ExitCode {
     if json {
         match serde_json::to_string(summary) {
-            Ok(line) => println!("{line}"),
-            Err(error) => eprintln!("error: {error}"),
+            Ok(line) => say(line),
+            Err(error) => aside(format_args!("error: {error}")),
         }
     } else {
         let millis = |micros: u64| format!("{}.{:03} ms", micros / 1000, micros % 1000);
-        println!("{:.0} flows/s", summary.flows_per_second);
-        println!(
-            "{} flows in {:.2} s by {} players with {} accounts, connections: {}",
-            summary.flows, summary.seconds, summary.players, summary.accounts, summary.mode
-        );
-        println!("latency of a flow from login to room:");
+        say(format_args!("{:.0} flows/s", summary.flows_per_second));
+        say(format_args!(
+            "{} in {:.2} s by {} with {}, connections: {}",
+            counted(summary.flows, "flow"),
+            summary.seconds,
+            counted(summary.players as u64, "player"),
+            counted(summary.accounts as u64, "account"),
+            summary.mode
+        ));
+        say("latency of a flow from login to room:");
         for (name, micros) in [
             ("p50", summary.p50_us),
             ("p99", summary.p99_us),
             ("p99.9", summary.p999_us),
             ("longest", summary.max_us),
         ] {
-            println!("  {name:<8}{:>14}", millis(micros));
+            say(format_args!("  {name:<8}{:>14}", millis(micros)));
         }
         if let Some(cores) = summary.generator_cores {
-            println!("processors used by the generator itself: {cores:.2}");
+            say(format_args!("processors used by the generator itself: {cores:.2}"));
         }
-        println!("failed flows: {}", summary.errors);
+        say(format_args!("failed flows: {}", summary.errors));
         for (why, count) in &summary.errors_by_reason {
-            println!("  {count:>8}  {why}");
+            say(format_args!("  {count:>8}  {why}"));
         }
     }
     if summary.errors == 0 && summary.flows > 0 {
         ExitCode::SUCCESS
     } else {
         if summary.flows == 0 {
-            eprintln!("error: no flow worked");
+            aside("error: no flow worked");
         }
         ExitCode::from(crate::FAILED)
     }
@@ -206,16 +211,16 @@ fn report(summary: &Summary, json: bool) -> ExitCode {
 fn fail(error: &LoadError, server: &str) -> ExitCode {
     match error {
         LoadError::Plan(_) => {
-            eprintln!("error: {error}");
+            aside(format_args!("error: {error}"));
             return ExitCode::from(crate::USAGE);
         }
         LoadError::Unreachable(error) => {
-            eprintln!("error: cannot connect to {server}: {error}");
-            eprintln!("hint: is `gatepass serve` running there? --server names another one");
+            aside(format_args!("error: cannot connect to {server}: {error}"));
+            aside("hint: is `gatepass serve` running there? --server names another one");
         }
         LoadError::Registration { .. } => {
-            eprintln!("error: {error}");
-            eprintln!("hint: an account of this name with another password? --prefix chooses other names");
+            aside(format_args!("error: {error}"));
+            aside("hint: an account of this name with another password? --prefix chooses other names");
         }
     }
     ExitCode::from(crate::FAILED)

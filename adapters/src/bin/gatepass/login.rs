@@ -21,7 +21,7 @@ use gatepass_core::{
 };
 use serde_json::{Value, json};
 
-use crate::shared::system::SystemArg;
+use crate::shared::{aside, say, system::SystemArg};
 
 /// The account of whoever names none.
 const DEMO: (&str, &str) = ("demo", "demo-password");
@@ -108,14 +108,14 @@ pub(crate) fn run(args: Args) -> ExitCode {
     let script = match args.script() {
         Ok(script) => script,
         Err(mistake) => {
-            eprintln!("error: {mistake}");
+            aside(format_args!("error: {mistake}"));
             return ExitCode::from(crate::USAGE);
         }
     };
     let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start: {error}");
+            aside(format_args!("error: cannot start: {error}"));
             return ExitCode::from(crate::FAILED);
         }
     };
@@ -216,13 +216,13 @@ async fn once(args: &Args, script: Script) -> bool {
         if let What::Refused(refusal) = &moment.what {
             refused = Some(*refusal);
         }
-        if args.json { println!("{}", as_json(&moment)) } else { show(&moment, &args.server) }
+        if args.json { say(as_json(&moment)) } else { show(&moment, &args.server) }
     })
     .await;
     if args.json {
-        println!("{}", json!({ "event": "end", "outcome": outcome_name(outcome) }));
+        say(json!({ "event": "end", "outcome": outcome_name(outcome) }));
     } else if let Some(advice) = refused.and_then(|refused| advice(refused.why)) {
-        eprintln!("hint: {advice}");
+        aside(format_args!("hint: {advice}"));
     }
     outcome == Outcome::LoggedOut
 }
@@ -262,20 +262,20 @@ fn show(moment: &Moment, server: &str) {
         }
         What::Refused(refused) => ("refused", format!("code {}", ErrorCode(refused.code))),
         What::Lost(trouble) => {
-            eprintln!("error: {trouble}");
+            aside(format_args!("error: {trouble}"));
             if let Trouble::Unreachable { endpoint, .. } = trouble {
                 if endpoint == server {
-                    eprintln!("hint: is `gatepass serve` running there? --server names another one");
+                    aside("hint: is `gatepass serve` running there? --server names another one");
                 } else {
-                    eprintln!(
+                    aside(format_args!(
                         "hint: the LoginServer sends players to {endpoint}, which must be reachable here"
-                    );
+                    ));
                 }
             }
             return;
         }
     };
-    println!("{}", format!("{step:<10}{:>12}  {detail}", took(moment)).trim_end());
+    say(format!("{step:<10}{:>12}  {detail}", took(moment)).trim_end());
 }
 
 fn took(moment: &Moment) -> String {

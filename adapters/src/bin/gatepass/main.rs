@@ -3,6 +3,9 @@
 //! Exit codes: 0 it holds or it ended well, 1 it failed or was violated, 2 wrong usage, 3 out of bounds before a
 //! verdict.
 
+// These macros panic when nobody reads any more; `shared::say` and `shared::aside` do not.
+#![deny(clippy::print_stdout, clippy::print_stderr)]
+
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};

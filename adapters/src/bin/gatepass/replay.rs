@@ -6,11 +6,12 @@ use clap::ValueEnum;
 use gatepass_sim::{
     diagram::{self, Form, TERMINAL_WIDTH},
     replay::Replay,
+    report::counted,
     trace::Trace,
 };
 use serde::Serialize;
 
-use crate::shared::{counterexample::itf_of, say, say_json, usage, write};
+use crate::shared::{aside, counterexample::itf_of, say, say_json, usage, write};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,7 +102,7 @@ pub(crate) fn run(args: &Args) -> ExitCode {
         && violated != Some(expected)
     {
         let now = violated.map_or("it violates nothing".to_owned(), |other| format!("it violates {other}"));
-        eprintln!("note: the file was recorded as a violation of {expected}; now {now}");
+        aside(format_args!("note: the file was recorded as a violation of {expected}; now {now}"));
     }
     ExitCode::from(u8::from(violated.is_some()))
 }
@@ -132,7 +133,8 @@ fn print(args: &Args, replay: &Replay, trace: &Trace) -> Result<(), String> {
     say(diagram::steps(trace, TERMINAL_WIDTH));
     say(diagram::text(trace, TERMINAL_WIDTH));
     if violated.is_none() {
-        say(format_args!("No property is violated in these {} steps.", trace.steps.len()));
+        let steps = counted(trace.steps.len() as u64, "step");
+        say(format_args!("No property is violated in {steps}."));
     }
     Ok(())
 }

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use crate::{
     FAILED,
-    shared::{pick::columns, say, say_json, usage},
+    shared::{aside, pick::columns, say, say_json, usage},
 };
 
 const EXAMPLES: &str = "\
@@ -116,7 +116,7 @@ fn new(file: &Path, force: bool) -> ExitCode {
         }
         Err(error) => {
             let hint = if error.kind() == ErrorKind::AlreadyExists { "; --force replaces it" } else { "" };
-            eprintln!("error: {}: {error}{hint}", file.display());
+            aside(format_args!("error: {}: {error}{hint}", file.display()));
             ExitCode::from(FAILED)
         }
     }

@@ -11,7 +11,7 @@ use gatepass_sim::misread::Misread;
 use jiff::fmt::friendly::SpanParser;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::{FAILED, USAGE, logging};
+use crate::{FAILED, USAGE, logging, shared::aside};
 
 /// Run the login path: all roles in one process on loopback, or the roles you name.
 ///
@@ -150,7 +150,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     let config = match configure(args) {
         Ok(config) => config,
         Err(why) => {
-            eprintln!("error: {why}");
+            aside(format_args!("error: {why}"));
             return ExitCode::from(USAGE);
         }
     };
@@ -162,7 +162,7 @@ pub(crate) fn run(args: Args) -> ExitCode {
     let runtime = match builder.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("error: cannot start threads: {error}");
+            aside(format_args!("error: cannot start threads: {error}"));
             return ExitCode::from(FAILED);
         }
     };
@@ -177,13 +177,13 @@ async fn serve(config: Config) -> ExitCode {
     let (Ok(mut terminate), Ok(mut interrupt)) =
         (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
     else {
-        eprintln!("error: cannot listen for signals");
+        aside("error: cannot listen for signals");
         return ExitCode::from(FAILED);
     };
     let mut running = match Server::start(config).await {
         Ok(running) => running,
         Err(error) => {
-            eprintln!("error: {error}");
+            aside(format_args!("error: {error}"));
             return ExitCode::from(if matches!(error, StartError::Config(_)) { USAGE } else { FAILED });
         }
     };

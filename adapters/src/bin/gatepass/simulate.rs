@@ -47,7 +47,7 @@ pub(crate) struct Args {
     flaws: bool,
     /// Keep the time: messages take some, timers run out when they should, faults end, and then everything must
     /// come to rest
-    #[arg(long, conflicts_with_all = ["flaws", "scheduler", "steps", "threads", "json"])]
+    #[arg(long, conflicts_with_all = ["flaws", "scheduler", "steps"])]
     timed: bool,
     /// How many seeds to run [default: 10000; with --flaws at most 1000000 each, with --timed 1000]
     #[arg(long, value_name = "N")]

@@ -3,6 +3,7 @@
 use std::{path::PathBuf, process::ExitCode, time::Duration};
 
 use gatepass_adapters::record::{self, FileReport, Report};
+use gatepass_sim::report::counted;
 
 use crate::shared::{say, say_json, usage};
 
@@ -68,7 +69,8 @@ fn print(report: &Report, skew: f64) {
         judged.map(|judged| judged.property.name()).collect::<Vec<_>>().join(", ")
     };
     let broken = report.properties.iter().filter(|judged| judged.violated > 0).count();
-    say(format_args!("{} facts of {} recordings in the order of time", report.facts, report.files.len()));
+    let recordings = counted(report.files.len() as u64, "recording");
+    say(format_args!("{} of {recordings} in the order of time", counted(report.facts, "fact")));
     if broken < report.properties.len() {
         say(format_args!("  always     {} held: {}", report.properties.len() - broken, names(false)));
     }
@@ -96,30 +98,31 @@ fn print(report: &Report, skew: f64) {
     }
     if report.assumed > 0 {
         say(format_args!(
-            "  assumed    {} admissions on tokens whose issue is not recorded were taken as good",
-            report.assumed
+            "  assumed    on tokens whose issue is not recorded, taken as good: {}",
+            counted(report.assumed, "admission")
         ));
     }
     if report.clocks > 1 {
         say(format_args!(
-            "  clocks     {}, taken as at most {skew} s apart: {} facts could not be ordered",
-            report.clocks, report.unordered
+            "  clocks     {}, taken as at most {skew} s apart: {} could not be ordered",
+            report.clocks,
+            counted(report.unordered, "fact")
         ));
     }
     if report.strangers > 0 {
         say(format_args!(
-            "  keys       {} recordings cannot be compared with the first: they were made with another shared key, or \
-             by processes without links",
-            report.strangers
+            "  keys       {} cannot be compared with the first: made with another shared key, or by a process \
+             without links",
+            counted(report.strangers as u64, "recording")
         ));
     }
     let verdict = if report.consistent { "consistent" } else { "NOT CONSISTENT" };
     say(format_args!(
-        "{verdict}: {} events, {} effects, {} facts, {} files",
-        report.events,
-        report.effects,
-        report.facts,
-        report.files.len()
+        "{verdict}: {}, {}, {}, {}",
+        counted(report.events, "event"),
+        counted(report.effects, "effect"),
+        counted(report.facts, "fact"),
+        counted(report.files.len() as u64, "file")
     ));
 }
 
@@ -131,8 +134,11 @@ fn print_file(file: &FileReport) {
     ));
     let same = if file.fault.is_none() { "all of it the same again" } else { "up to the fault" };
     say(format_args!(
-        "  replayed   {} events, {} effects, {} facts in {:.3} s: {same}",
-        file.events, file.effects, file.facts, file.seconds
+        "  replayed   {}, {}, {} in {:.3} s: {same}",
+        counted(file.events, "event"),
+        counted(file.effects, "effect"),
+        counted(file.facts, "fact"),
+        file.seconds
     ));
     say(format_args!("  ended      {}", file.ended));
     if let Some(fault) = &file.fault {

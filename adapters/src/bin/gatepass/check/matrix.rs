@@ -5,13 +5,13 @@ use std::{fs, path::Path, process::ExitCode};
 use gatepass_sim::{
     diagram,
     explorer::Bounds,
-    matrix::{STATES_MAX, Subject, Trace, subjects, table},
+    matrix::{Subject, Trace, subjects, table},
     replay::tell,
     report::matrix::{Cell, Outcome},
 };
 
 use super::{Args, so_far};
-use crate::shared::{progress::Line, say, say_json, write};
+use crate::shared::{aside, progress::Line, say, say_json, write};
 
 /// Explores every row, prints the table and writes it with its traces.
 pub(super) fn matrix(args: &Args) -> Result<ExitCode, String> {
@@ -23,8 +23,7 @@ pub(super) fn matrix(args: &Args) -> Result<ExitCode, String> {
         .map_err(|error| format!("cannot write to {}: {error}", args.out.display()))?;
     for (at, subject) in subjects.iter().enumerate() {
         let mut line = Line::new(&format!("{} of {}, {}", at + 1, subjects.len(), subject.name));
-        let level_states = if subject.is_original() { STATES_MAX } else { u64::MAX };
-        let bounds = Bounds { level_states, ..args.bounds() };
+        let bounds = Bounds { level_states: subject.states_max(), ..args.bounds() };
         let (cells, traces) = subject.explore(bounds, &mut |now| line.say(|| so_far(now)));
         drop(line);
         surprises.extend(surprise(subject, &cells));
@@ -44,7 +43,7 @@ pub(super) fn matrix(args: &Args) -> Result<ExitCode, String> {
         say(format_args!("Written: {0}/matrix.md, {0}/matrix.json, {0}/traces/", args.out.display()));
     }
     for surprise in &surprises {
-        eprintln!("error: {surprise}");
+        aside(format_args!("error: {surprise}"));
     }
     Ok(ExitCode::from(u8::from(!surprises.is_empty())))
 }

@@ -19,6 +19,8 @@ use gatepass_sim::{
     world::Broken,
 };
 
+use crate::shared::aside;
+
 /// The options that keep a check in a file.
 #[derive(clap::Args, Clone, Debug, Default)]
 pub(crate) struct Pausing {
@@ -57,7 +59,7 @@ impl Pausing {
         let mut save = |saved: Saved<Broken>| {
             let Some(path) = &self.checkpoint else { return };
             match checkpoint::write(path, setup, &saved) {
-                Ok(()) => eprintln!("{} states are kept in {}", saved.seen.len(), path.display()),
+                Ok(()) => aside(format_args!("{} states are kept in {}", saved.seen.len(), path.display())),
                 Err(why) => failed = Some(named(path, &why)),
             }
         };
@@ -90,7 +92,7 @@ fn listen(interrupted: Arc<AtomicBool>) -> Result<(), String> {
                 if interrupted.swap(true, Ordering::Relaxed) {
                     std::process::exit(crate::INTERRUPTED);
                 }
-                eprintln!("ending the check to keep it; Ctrl-C again ends at once");
+                aside("ending the check to keep it; Ctrl-C again ends at once");
             }
         });
     });

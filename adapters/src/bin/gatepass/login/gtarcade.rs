@@ -17,6 +17,7 @@ use serde_json::json;
 use tokio::{sync::oneshot, time::timeout};
 
 use super::{Args, advice, as_json, outcome_name, show};
+use crate::shared::{aside, say};
 
 /// The key of the local link; both ends are here.
 const LINK_KEY: &str = "gatepass-test-16";
@@ -29,7 +30,7 @@ pub(super) async fn run(args: &Args, script: Script, account: &str) -> bool {
     match linked(args, script, account).await {
         Ok(good) => good,
         Err(trouble) => {
-            eprintln!("error: {trouble}");
+            aside(format_args!("error: {trouble}"));
             false
         }
     }
@@ -40,9 +41,9 @@ fn tell(args: &Args, step: &str, since: Instant, detail: &str) {
     let took = since.elapsed();
     if args.json {
         let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        println!("{}", json!({ "event": step, "detail": detail, "took_us": micros }));
+        say(json!({ "event": step, "detail": detail, "took_us": micros }));
     } else {
-        println!("{step:<10}{:>12}  {detail}", format!("{:.2} ms", took.as_secs_f64() * 1e3));
+        say(format_args!("{step:<10}{:>12}  {detail}", format!("{:.2} ms", took.as_secs_f64() * 1e3)));
     }
 }
 
@@ -114,7 +115,7 @@ async fn linked(args: &Args, script: Script, account: &str) -> Result<bool, Stri
             }
             _ => {}
         }
-        if args.json { println!("{}", as_json(&moment)) } else { show(&moment, &args.server) }
+        if args.json { say(as_json(&moment)) } else { show(&moment, &args.server) }
     })
     .await;
 
@@ -140,9 +141,9 @@ async fn linked(args: &Args, script: Script, account: &str) -> Result<bool, Stri
     // Its connection is over, and so is the launcher.
     let _ = timeout(PATIENCE, launching).await;
     if args.json {
-        println!("{}", json!({ "event": "end", "outcome": outcome_name(outcome) }));
+        say(json!({ "event": "end", "outcome": outcome_name(outcome) }));
     } else if let Some(advice) = refused.and_then(|refused| advice(refused.why)) {
-        eprintln!("hint: {advice}");
+        aside(format_args!("hint: {advice}"));
     }
     Ok(outcome == Outcome::LoggedOut && known)
 }

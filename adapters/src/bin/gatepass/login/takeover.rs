@@ -8,6 +8,7 @@ use serde_json::json;
 use tokio::{sync::mpsc, time::timeout};
 
 use super::Args;
+use crate::shared::{aside, say};
 
 /// The first client must have heard of its end this long after the second one left, at the latest.
 const HEARD_MAX: Duration = Duration::from_secs(5);
@@ -37,9 +38,9 @@ pub(super) async fn run(args: &Args, script: &Script) -> bool {
         }
     }
     if args.json {
-        println!("{}", json!({ "event": "end", "told": told, "of": args.times }));
+        say(json!({ "event": "end", "told": told, "of": args.times }));
     } else {
-        println!("told code 21 before the close: {told} of {}", args.times);
+        say(format_args!("told code 21 before the close: {told} of {}", args.times));
     }
     told == args.times
 }
@@ -102,27 +103,24 @@ fn show(args: &Args, number: u32, takeover: &Takeover) {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let millis = |time: Duration| format!("{:.2} ms", time.as_secs_f64() * 1e3);
     if args.json {
-        println!(
-            "{}",
-            json!({
-                "event": "takeover", "number": number, "told": takeover.told,
-                "told_after_us": takeover.after.map(micros), "admitted_after_us": takeover.admitted.map(micros),
-                "trouble": takeover.trouble,
-            })
-        );
+        say(json!({
+            "event": "takeover", "number": number, "told": takeover.told,
+            "told_after_us": takeover.after.map(micros), "admitted_after_us": takeover.admitted.map(micros),
+            "trouble": takeover.trouble,
+        }));
         return;
     }
     match (takeover.told, takeover.after, takeover.admitted) {
-        (true, Some(after), Some(admitted)) => println!(
+        (true, Some(after), Some(admitted)) => say(format_args!(
             "takeover {number}: the first client was told code 21 after {}, the second was in after {}",
             millis(after),
             millis(admitted)
-        ),
+        )),
         _ => {
             let trouble = takeover.trouble.as_deref().unwrap_or("the first client was not told");
-            eprintln!("takeover {number}: {trouble}");
+            aside(format_args!("takeover {number}: {trouble}"));
             if takeover.admitted.is_none() {
-                eprintln!("hint: is `gatepass serve` running? Without --takeover, each step is shown");
+                aside("hint: is `gatepass serve` running? Without --takeover, each step is shown");
             }
         }
     }

@@ -17,7 +17,7 @@ use pick::{Pick, Picked};
 
 /// Says what is wrong with the command line, or with a file that it names.
 pub(crate) fn usage(why: impl fmt::Display) -> ExitCode {
-    eprintln!("error: {why}");
+    aside(format_args!("error: {why}"));
     ExitCode::from(crate::USAGE)
 }
 
@@ -49,6 +49,11 @@ pub(crate) fn play_crowd(
 /// still tells the verdict.
 pub(crate) fn say(line: impl fmt::Display) {
     let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// Prints a line that belongs to no result, on standard error: what went wrong, a hint, how far it is.
+pub(crate) fn aside(line: impl fmt::Display) {
+    let _ = writeln!(io::stderr(), "{line}");
 }
 
 /// Prints a result for programs.

@@ -32,7 +32,7 @@ impl Line {
             self.bar.tick();
         } else if self.said.elapsed() >= PLAIN {
             self.said = Instant::now();
-            eprintln!("{}: {}", self.name, text());
+            super::aside(format_args!("{}: {}", self.name, text()));
         }
     }
 }
