@@ -60,6 +60,7 @@ impl Coming {
 
 /// A packet that is sent.
 #[derive(Debug)]
+#[allow(clippy::large_enum_variant, reason = "it is on its way into a pointer of its own")]
 pub(super) enum Parcel {
     /// For the first time.
     New(Packet),
