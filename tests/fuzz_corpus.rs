@@ -11,6 +11,8 @@ mod fuzz_bodies;
 #[allow(dead_code, reason = "what the tests of roles share has more users than this")]
 #[path = "steps/life.rs"]
 mod life;
+#[path = "steps/values.rs"]
+mod values;
 
 use std::{collections::BTreeSet, fs, panic::catch_unwind, path::PathBuf};
 

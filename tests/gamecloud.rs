@@ -16,7 +16,10 @@ use gatepass_adapters::{
 };
 use gatepass_core::{
     lbs::choice,
-    verify::gamecloud::{set::Set, sign::Secret, verifier::Verifiers},
+    verify::{
+        gamecloud::{set::Set, sign::Secret},
+        verifier::Verifiers,
+    },
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -129,7 +132,8 @@ async fn requests_are_taken_as_clients_write_them_and_all_answers_are_json() {
             (200, Some(place.clone())),
             "{target}"
         );
-        assert!(head.to_lowercase().contains("access-control-allow-origin: *"), "{head}");
+        let head = head.to_lowercase();
+        assert!(head.contains("access-control-allow-origin: *") && head.contains("vary: origin"), "{head}");
     }
     let form = "control=config&func=getServerInfo&oemInfo%5Bopenid%5D=ann&oemInfo[domain]=official";
     let (_, _, body) = post(town.index, "/index.html", "application/x-www-form-urlencoded", form).await;

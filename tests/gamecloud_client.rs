@@ -15,7 +15,7 @@ use gatepass_adapters::{
     gamecloud::{GamecloudConfig, TxConfig},
     server::Server,
 };
-use gatepass_core::verify::gamecloud::{sign::Secret, verifier::Verifiers};
+use gatepass_core::verify::{gamecloud::sign::Secret, verifier::Verifiers};
 use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},

@@ -375,6 +375,10 @@ async fn what_was_used_is_known_after_a_restart_and_doubtful_after_a_crash() {
     for payload in [&one, &two, &three] {
         assert_eq!(log_in(to, payload).await.unwrap_err(), "signature_doubtful");
     }
+    let admin = running.addresses.admin.expect("operators ask");
+    let ready = net::http(HOME, admin, "GET /readyz HTTP/1.1").await;
+    let ready: Value = serde_json::from_slice(&ready.body).expect("JSON");
+    assert!(ready["limits"][0].as_str().is_some_and(|told| told.contains("signed are refused")), "{ready}");
     // Passwords are another matter, and an orderly end does not make up for the crash.
     net::log_in(to, "carl").await;
     running.shutdown().await;

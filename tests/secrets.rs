@@ -20,6 +20,7 @@ use gatepass_core::{
     ids::{Addr, Payload},
     limits::Times,
     message::{Age, Credentials},
+    policy::SignedText,
     role::Settings,
     text::{Identity, Password, bounded, nickname},
     verify::gtarcade::SignKey,
@@ -263,8 +264,13 @@ async fn no_secret_is_ever_logged() {
     secrets.extend(named.map(str::to_owned));
     secrets.extend(["what-tencent-gave-us", "what-tencent-gave-ann"].map(str::to_owned));
     let identity = Identity::new("official.IOS", "ann").expect("short");
-    let signed =
-        Credentials::Signed { identity, registers: true, payload: Payload::default(), age: Age::Fresh };
+    let signed = Credentials::Signed {
+        identity,
+        registers: true,
+        payload: Payload::default(),
+        age: Age::Fresh,
+        form: Some(SignedText::Unambiguous),
+    };
     let script = Script { credentials: signed, heartbeats: Some(1), ..script };
     let times = Times { heartbeat: Duration::from_millis(20), ..Times::default() };
     let options = Options {

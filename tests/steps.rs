@@ -9,6 +9,8 @@ mod cache;
 mod events;
 #[path = "steps/life.rs"]
 mod life;
+#[path = "steps/values.rs"]
+mod values;
 
 use gatepass_core::{
     cache::Cache,
@@ -27,8 +29,9 @@ use proptest::{
 };
 
 use self::{
-    events::{Draw, Kind, SERVER, endpoint},
+    events::{Draw, Kind},
     life::{CHEATS, Life, POLICIES, player, store},
+    values::{SERVER, endpoint},
 };
 
 /// Lives per role and policy, and the events of the longest.

@@ -7,13 +7,16 @@
 //! A client asks for a set under `/auth/new.html` or `/UserDefine`, and logs in with it and
 //! `authControl: "UserDefine"`. Its accounts are in a realm of their own, whatever domain it names.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use gatepass_adapters::{config::Config, game::Lounge, server::Server};
 use gatepass_core::{
-    verify::gamecloud::{
-        set::{ID_MAX, SetFault, Window, is_time},
-        sign::{SIGN, Secret, check, sign},
+    verify::{
+        Window,
+        gamecloud::{
+            set::{ID_MAX, SetFault, is_time},
+            sign::{SIGN, Secret, check, sign},
+        },
         verifier::{Domains, Evidence, Issue, Unproven, Verdict, Verified, Verifier, Verifiers},
     },
     wire::json::{Json, Members},
@@ -39,8 +42,8 @@ impl Verifier for UserDefine {
         "UserDefine"
     }
 
-    fn owns(&self, domain: &str) -> bool {
-        self.domains.has(domain)
+    fn domains(&self) -> &Domains {
+        &self.domains
     }
 
     fn routes(&self) -> &[&str] {
@@ -70,21 +73,26 @@ impl Verifier for UserDefine {
         else {
             return Verdict::Refused(Unproven::Set(SetFault::Members));
         };
-        let time = t.parse().ok().filter(|time: &u64| is_time(*time) && time.to_string() == *t);
+        let time = t.parse().ok().filter(|time: &i64| is_time(time.unsigned_abs()) && time.to_string() == *t);
         let Some(time) = time.filter(|_| is_id(id)) else {
             return Verdict::Refused(Unproven::Set(SetFault::Form { member: "t" }));
         };
         match check(members, &self.secret, given) {
-            Some(signature) => Verdict::Verified(Verified {
-                subject: id.to_string(),
-                age: Window::default().age(time, evidence.now),
-                payload: signature.payload(),
-                nickname: None,
-            }),
+            Some(signature) => {
+                let age = WINDOW.age(time, evidence.now.cast_signed());
+                Verdict::Verified(Verified::new(id.to_string(), age, signature.payload()))
+            }
             None => Verdict::Refused(Unproven::Set(SetFault::Signature)),
         }
     }
+
+    fn memory(&self) -> Duration {
+        WINDOW.length()
+    }
 }
+
+/// When a set counts.
+const WINDOW: Window = Window::EVEN;
 
 fn is_id(id: &str) -> bool {
     (1..=ID_MAX).contains(&id.len())

@@ -3,7 +3,10 @@
 use std::{convert::Infallible, sync::Arc, time::Duration};
 
 use bytes::Bytes;
-use gatepass_core::role::{Cx, Entropy};
+use gatepass_core::{
+    cache::Cache,
+    role::{Cx, Entropy},
+};
 use http_body_util::Full;
 use hyper::{
     Method, Request, Response, StatusCode,
@@ -32,7 +35,13 @@ pub(crate) struct Admin {
 struct Ready {
     ready: bool,
     reasons: Vec<String>,
+    /// What does not work, though the rest does.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    limits: Vec<&'static str>,
 }
+
+/// Told while the cache does not know what an earlier one took. To end the process now would begin the wait anew.
+const DOUBTS: &str = "logins with anything signed are refused until whatever was used before a crash is too old; a restart begins this anew";
 
 /// Head of an operator's request.
 const HEAD: Duration = Duration::from_secs(10);
@@ -94,8 +103,11 @@ impl Admin {
     fn ready(&self) -> Response<Full<Bytes>> {
         let reasons = self.reasons();
         let ready = reasons.is_empty();
+        let doubts =
+            !self.shell.is_broken() && self.shell.with_node(|node| node.cache().is_some_and(Cache::doubts));
+        let limits = if doubts { vec![DOUBTS] } else { vec![] };
         // Two fields of simple types always serialise.
-        let body = serde_json::to_string(&Ready { ready, reasons }).unwrap_or_default();
+        let body = serde_json::to_string(&Ready { ready, reasons, limits }).unwrap_or_default();
         let mut response = text(body, "application/json");
         if !ready {
             *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;

@@ -91,7 +91,7 @@ pub(crate) fn reply(asked: Asked, reply: &Reply) -> (Vec<u8>, Option<String>) {
         }
         Reply::Room { account, endpoint, key, room, scene } => http::encode_room(&RetIntoFRoom {
             addr: endpoint.as_str().into(),
-            key: String::from_utf8_lossy(&key.expose()).into_owned(),
+            key: key.text(),
             uid: account.0,
             room_id: room.0,
             scene_id: *scene,
@@ -267,7 +267,7 @@ pub(crate) fn encode_to_server(msg: &ToServer, out: &mut Vec<u8>) {
     match msg {
         ToServer::Registered(link) => put(Down::Login(RetServerLogin { id: link.0.into() }).encode(out)),
         ToServer::CheckRelogin { key, account } => {
-            let key = key.map(|key| String::from_utf8_lossy(&key.expose()).into_owned());
+            let key = key.map(|key| key.text());
             let check = ReqCheckRelogin { key: key.unwrap_or_default(), id: account.0 };
             put(Down::CheckRelogin(check).encode(out));
         }

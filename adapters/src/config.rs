@@ -317,8 +317,8 @@ impl Config {
             return Err("shared_key is empty: nobody could register".into());
         }
         if self.runs(Part::Login) {
-            self.gtarcade.check(self.http_listen, self.times.signature_window * 2)?;
-            self.gamecloud.check(self.http_listen, &self.shared_key, self.times.signature_window)?;
+            self.gtarcade.check(self.http_listen, &self.times)?;
+            self.gamecloud.check(self.http_listen, &self.shared_key, &self.times)?;
         }
         if self.http_idle.is_zero() {
             return Err("http_idle must be longer than nothing".into());

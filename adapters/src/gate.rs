@@ -17,6 +17,9 @@ pub const NETWORKS_MAX: usize = 65_536;
 /// A full table is searched for entries to forget at most this often.
 const SWEEP: Duration = Duration::from_secs(1);
 
+/// A network that guesses wrong is heard again after this time.
+const GUESS: Duration = Duration::from_secs(10);
+
 /// The limits of one listener.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct GateLimits {
@@ -151,6 +154,20 @@ impl Gate {
         Ok(())
     }
 
+    /// Lets no request of this network through for a while: it has guessed at something.
+    pub(crate) fn guessed(&self, ip: IpAddr) {
+        self.guessed_at(ip, Instant::now());
+    }
+
+    fn guessed_at(&self, ip: IpAddr, now: Instant) {
+        if limit(self.limits.rate_per_address, GateLimits::RATE_PER_ADDRESS, ip).is_some()
+            && let Some(entry) = self.table().entry(addr_of(ip).network(), now)
+        {
+            // A second of requests is what it may have been spared.
+            entry.full_at = entry.full_at.max(now + Duration::from_secs(1) + GUESS);
+        }
+    }
+
     fn table(&self) -> std::sync::MutexGuard<'_, Table> {
         // Every state of the table is a valid one: counters, not invariants.
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
@@ -238,6 +255,18 @@ mod tests {
         assert!(gate.request_at(HOME, now).is_ok(), "another address has its own bucket");
         assert!(gate.request_at(AWAY, now + Duration::from_millis(500)).is_ok());
         assert_eq!(gate.request_at(AWAY, now + Duration::from_millis(600)), Err(Shut::Rate));
+    }
+
+    #[test]
+    fn who_guesses_wrong_waits() {
+        let gate = gate(1, None, Some(50));
+        let now = Instant::now();
+        gate.guessed_at(AWAY, now);
+        for early in [Duration::ZERO, GUESS / 2, GUESS] {
+            assert_eq!(gate.request_at(AWAY, now + early), Err(Shut::Rate), "{early:?}");
+        }
+        assert!(gate.request_at(HOME, now).is_ok(), "nobody else does");
+        assert!(gate.request_at(AWAY, now + GUESS + Duration::from_millis(20)).is_ok());
     }
 
     #[test]

@@ -10,16 +10,22 @@ use std::{
     collections::BTreeMap,
     fmt,
     net::SocketAddr,
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::{SystemTime, UNIX_EPOCH},
 };
 
 use bytes::Bytes;
 use gatepass_core::{
     ids::Addr,
+    limits::Times,
     message::{Credentials, Reply, Request, RequestBody},
     refusal::Refusal,
     role::Entropy,
-    verify::gtarcade::{BYTES_MAX, Games, Settings, SignKey, SignKeys, Strict, Verified, Window, base, sign},
+    verify::{
+        gtarcade::{
+            BYTES_MAX, Games, Response, Settings, SignKey, SignKeys, Strict, Window, base, members, sign,
+        },
+        verifier::{Evidence, Unproven, Verdict, Verifier, credentials},
+    },
     wire::{
         http,
         json::{self, Json, Quoted},
@@ -97,9 +103,8 @@ impl GtarcadeConfig {
         Self { games, ..self.clone() }
     }
 
-    /// Whether it can be served at this address. `memory` is how long a payload that was used is remembered.
-    pub(crate) fn check(&self, listen: SocketAddr, memory: Duration) -> Result<(), String> {
-        let mut games = Games::default();
+    /// Whether it can be served at this address, by servers with these times.
+    pub(crate) fn check(&self, listen: SocketAddr, times: &Times) -> Result<(), String> {
         for (game, keys) in &self.games {
             if keys.texts().any(str::is_empty) {
                 return Err(format!("gtarcade.games.{game}: with an empty sign key everybody could sign"));
@@ -109,19 +114,11 @@ impl GtarcadeConfig {
                     "gtarcade.games.{game}: the test key, which everybody knows, is for loopback only"
                 ));
             }
-            if !games.add(game, SignKeys::one(SignKey::new(&keys.sign_key))) {
+            if !Games::new(Settings::default()).add(game, SignKeys::one(SignKey::new(&keys.sign_key))) {
                 return Err(format!("gtarcade.games.{game}: a game's id is a decimal number"));
             }
         }
-        let Window { back, ahead } = self.window;
-        if Duration::from_secs(u64::from(back) + u64::from(ahead)) > memory {
-            return Err(format!(
-                "gtarcade.window: a payload that was used is forgotten after {} s, and would count again: make \
-                 times.signature_window longer",
-                memory.as_secs()
-            ));
-        }
-        Ok(())
+        times.check_memory("gtarcade.window", self.window.length())
     }
 
     /// Whether payloads signed with the test key count at this address.
@@ -187,32 +184,37 @@ pub(crate) async fn read(body: Incoming) -> Result<Zeroizing<Vec<u8>>, Refusal> 
 
 /// Reads the platform's answer. Whatever is wrong with it is for the LoginServer to answer.
 pub(crate) fn request(games: &Games, body: Result<&[u8], Refusal>, addr: Addr) -> Request {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let now = i64::try_from(now.as_secs()).unwrap_or(i64::MAX);
-    let verified = body.and_then(|body| {
-        games.verify(body, now).map_err(|reason| {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let credentials = body.and_then(|body| {
+        vouched(games, body, addr, now).map_err(|reason| {
             tracing::info!(%reason, "a payload of GTarcade is refused");
             reason.into()
         })
     });
-    match verified {
-        Ok(Verified { identity, payload, age, broken }) => {
-            if let Some(rule) = broken {
-                tracing::warn!(rule = rule.name(), "a payload of GTarcade breaks a strict rule");
-            }
-            let credentials = Credentials::Signed { identity, registers: true, payload, age };
-            Request { addr, signed: true, body: RequestBody::Login(credentials) }
-        }
+    match credentials {
+        Ok(credentials) => Request { addr, signed: true, body: RequestBody::Login(credentials) },
         Err(why) => Request { addr, signed: false, body: RequestBody::Bad(why) },
     }
+}
+
+fn vouched(games: &Games, body: &[u8], peer: Addr, now: u64) -> Result<Credentials, Unproven> {
+    let shown = &members(body)?;
+    let domain = &Response::of(shown)?.claimed_domain()?;
+    let evidence = Evidence { domain, shown, peer, now, nonce: 0 };
+    let verdict = games.check(&evidence);
+    if let Verdict::Verified(verified) = &verdict
+        && let Some(reason) = verified.remark
+    {
+        tracing::warn!(%reason, "a payload of GTarcade breaks a strict rule");
+    }
+    credentials(games, &evidence, &verdict)
 }
 
 /// Writes the answer: the body, and the cookie's header value if there is one.
 pub(crate) fn reply(reply: &Reply) -> (Bytes, Option<String>) {
     match reply {
         Reply::LoggedIn { account, name, newbie, session, .. } => {
-            let session = session.expose();
-            let session = String::from_utf8_lossy(&session);
+            let session = session.text();
             let answer = serde_json::json!({
                 "code": 0, "account": account.0, "name": name.as_str(), "newbie": newbie, "session": session,
             });
@@ -230,6 +232,8 @@ fn refused(why: Refusal) -> Bytes {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     fn config(game: &str, key: &str) -> GtarcadeConfig {
@@ -244,7 +248,7 @@ mod tests {
         assert!(none.games(here).is_some() && none.games(everywhere).is_none());
         assert!(none.takes_test_key(here) && !none.takes_test_key(everywhere));
         assert!(!config("7", "hunter2").takes_test_key(here));
-        let memory = Duration::from_secs(600);
+        let times = Times::default();
         for (config, listen, fits) in [
             (&none, everywhere, true),
             (&config("7", TEST_SIGN_KEY), here, true),
@@ -253,9 +257,10 @@ mod tests {
             (&config("7", ""), here, false),
             (&config("x", "hunter2"), here, false),
         ] {
-            assert_eq!(config.check(listen, memory).is_ok(), fits, "{config:?} {listen}");
+            assert_eq!(config.check(listen, &times).is_ok(), fits, "{config:?} {listen}");
         }
-        assert!(none.check(here, Duration::from_secs(359)).is_err());
+        let short = Times { signature_window: Duration::from_secs(179), ..times };
+        assert!(none.check(here, &short).is_err_and(|why| why.contains("360 s")));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use gatepass_core::{
     ids::ConnId,
     message::{Reply, Request as Message},
-    verify::gtarcade::Games,
+    verify::{gtarcade::Games, verifier::Verifier},
     wire::http::{PATH, TARGET_MAX},
 };
 use http_body_util::Full;
@@ -163,7 +163,7 @@ impl Client {
             return empty(StatusCode::SERVICE_UNAVAILABLE);
         };
         let (body, cookie) = gtarcade::reply(&reply);
-        self.shell.metrics().answered(Asked::Login, &reply, started.elapsed());
+        self.shell.metrics().vouched(games.name(), &reply, started.elapsed());
         answered(body, cookie, "application/json")
     }
 

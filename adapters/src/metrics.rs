@@ -65,12 +65,34 @@ impl ByRefusal {
     }
 }
 
+/// Logins on the word of somebody.
+#[derive(Debug)]
+struct Logins {
+    provider: String,
+    ok: Counter,
+    refused: ByRefusal,
+}
+
+impl Logins {
+    fn new(provider: &str) -> Self {
+        let make = |result: &'static str| counter!("gatepass_logins_total", "result" => result, "provider" => provider.to_owned());
+        Self { provider: provider.into(), ok: make("ok"), refused: ByRefusal::new(make) }
+    }
+}
+
+/// Who vouches for players of mope: they do it themselves.
+const PASSWORD: &str = "password";
+/// Verifiers that come along.
+const VERIFIERS: [&str; 4] = ["gtarcade", "360", "admin", "tx"];
+/// Whoever is asked by a name that no verifier has.
+const UNKNOWN: &str = "unknown";
+
 /// Every series of a server.
 #[derive(Debug)]
 pub struct Metrics {
     handle: PrometheusHandle,
-    logins_ok: Counter,
-    logins_refused: ByRefusal,
+    /// By who vouches for the player; the last is nobody that is known.
+    logins: Vec<Logins>,
     login_seconds: Histogram,
     allocs_ok: Counter,
     allocs_refused: ByRefusal,
@@ -126,28 +148,33 @@ impl Metrics {
     /// Series of their own: several servers of one process do not mix.
     #[must_use]
     pub fn new() -> Self {
+        Self::verified_by(&[])
+    }
+
+    /// The same with logins by these verifiers besides those that come along.
+    #[must_use]
+    pub fn verified_by(own: &[&str]) -> Self {
         let recorder = PrometheusBuilder::new()
             .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), &BUCKETS)
             .unwrap_or_else(|_| PrometheusBuilder::new())
             .build_recorder();
         let handle = recorder.handle();
-        metrics::with_local_recorder(&recorder, || Self::register(handle))
+        metrics::with_local_recorder(&recorder, || Self::register(handle, own))
     }
 
-    fn register(handle: PrometheusHandle) -> Self {
+    fn register(handle: PrometheusHandle, own: &[&str]) -> Self {
         let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         gauge!("process_start_time_seconds").set(start.as_secs_f64());
         gauge!("gatepass_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let token = |event: &'static str| counter!("gatepass_room_tokens_total", "event" => event);
         let store = |op: &'static str| histogram!("gatepass_store_op_duration_seconds", "store" => "accounts", "op" => op);
         let left = |why: &'static str| counter!("gatepass_sessions_ended_total", "reason" => why);
+        let own = own.iter().copied().filter(|name| !VERIFIERS.contains(name));
+        let providers = [PASSWORD].into_iter().chain(VERIFIERS).chain(own).chain([UNKNOWN]);
         let limited = |rule: Shut| counter!("gatepass_rate_limited_total", "rule" => rule.name());
         Self {
             handle,
-            logins_ok: counter!("gatepass_logins_total", "result" => "ok", "provider" => "password"),
-            logins_refused: ByRefusal::new(
-                |why| counter!("gatepass_logins_total", "result" => why, "provider" => "password"),
-            ),
+            logins: providers.map(Logins::new).collect(),
             login_seconds: histogram!("gatepass_login_duration_seconds"),
             allocs_ok: counter!("gatepass_alloc_total", "result" => "ok"),
             allocs_refused: ByRefusal::new(|why| counter!("gatepass_alloc_total", "result" => why)),
@@ -226,17 +253,28 @@ impl Metrics {
         }
     }
 
-    /// Counts an answered HTTP request.
+    /// Counts an answered HTTP request of mope.
     pub fn answered(&self, asked: Asked, reply: &Reply, took: Duration) {
-        let (ok, refused, seconds) = match asked {
-            Asked::Room => (&self.allocs_ok, &self.allocs_refused, &self.alloc_seconds),
-            Asked::Login | Asked::Other => (&self.logins_ok, &self.logins_refused, &self.login_seconds),
-        };
-        match reply {
-            Reply::Refused(why) => refused.count(*why),
-            Reply::LoggedIn { .. } | Reply::Room { .. } | Reply::Session { .. } => ok.increment(1),
+        if asked != Asked::Room {
+            return self.vouched(PASSWORD, reply, took);
         }
-        seconds.record(took);
+        match reply {
+            Reply::Refused(why) => self.allocs_refused.count(*why),
+            _ => self.allocs_ok.increment(1),
+        }
+        self.alloc_seconds.record(took);
+    }
+
+    /// Counts an answered login on the word of a verifier, by its name.
+    pub fn vouched(&self, provider: &str, reply: &Reply, took: Duration) {
+        let known = self.logins.iter().find(|logins| logins.provider == provider);
+        if let Some(logins) = known.or_else(|| self.logins.last()) {
+            match reply {
+                Reply::Refused(why) => logins.refused.count(*why),
+                _ => logins.ok.increment(1),
+            }
+        }
+        self.login_seconds.record(took);
     }
 
     /// Counts the time from a connection's login to its admission.
@@ -352,7 +390,9 @@ mod tests {
 
     #[test]
     fn every_series_has_a_name_an_operator_expects() {
-        let metrics = Metrics::new();
+        let metrics = Metrics::verified_by(&["UserDefine", "admin"]);
+        metrics.vouched("UserDefine", &Reply::Refused(Refusal::BadSignature), Duration::ZERO);
+        metrics.vouched("whoever", &Reply::Refused(Refusal::BadSignature), Duration::ZERO);
         metrics.fact(&Fact::KickAsked { account: Default::default() });
         metrics.answered(Asked::Login, &Reply::Refused(Refusal::Busy), Duration::from_millis(3));
         metrics.sizes(1, 2, 3);
@@ -360,6 +400,8 @@ mod tests {
         let text = metrics.render();
         for line in [
             "gatepass_logins_total{result=\"busy\",provider=\"password\"} 1",
+            "gatepass_logins_total{result=\"bad_signature\",provider=\"UserDefine\"} 1",
+            "gatepass_logins_total{result=\"bad_signature\",provider=\"unknown\"} 1",
             "gatepass_kicks_total{reason=\"newer_login\",confirmed=\"false\"} 1",
             "gatepass_login_duration_seconds_bucket{le=\"0.005\"} 1",
             "gatepass_connections{listener=\"room\"} 2",

@@ -14,7 +14,7 @@ use gatepass_core::{
     ids::{Generation, ServerId},
     role::{Command, Entropy, Event, Settings},
     text::Endpoint,
-    verify::gamecloud::verifier::Verifiers,
+    verify::verifier::Verifiers,
 };
 use tokio::{
     net::{TcpListener, UdpSocket},
@@ -191,7 +191,7 @@ impl Server {
             config.service(Part::Accounts),
         );
         let clients = services.clients().to_vec();
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Arc::new(Metrics::verified_by(&verifiers.names().collect::<Vec<_>>()));
         let outside = Outside { services, game, metrics: Arc::clone(&metrics) };
         let mut node = Node::new(settings, origin.roles(), entropy);
         if let Some(recording) = &recording {
@@ -320,11 +320,13 @@ impl Running {
         let parts = Parts {
             shell: Arc::clone(&self.shell),
             config: &config.gamecloud,
+            times: &config.times,
             key,
             verifiers,
-            times: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
+            http: HttpTimes { head: config.http_idle, request: config.times.request + REPLY_SLACK },
             logic: addr,
             index: index_addr,
+            askers: Arc::clone(&askers),
             sockets,
         };
         let gamecloud = Gamecloud::new(parts).map_err(StartError::Config)?;

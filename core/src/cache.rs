@@ -126,6 +126,12 @@ impl Cache {
         self.payloads.contains(&payload)
     }
 
+    /// Whether it takes nothing signed, since it does not know what an earlier one took.
+    #[must_use]
+    pub const fn doubts(&self) -> bool {
+        self.forgot_payloads
+    }
+
     /// Signed payloads that have been used, for a later life of the cache. None if some may have been forgotten.
     #[must_use]
     pub fn used_payloads(&self) -> Option<impl Iterator<Item = Payload> + '_> {
@@ -453,7 +459,8 @@ impl Cache {
                 answer
             }
             CacheAsk::Recall { used, last } => {
-                for payload in used.iter().take(RECALL_MAX) {
+                let told = if cx.settings.policy.signature_recalled { &used[..] } else { &[] };
+                for payload in told.iter().take(RECALL_MAX) {
                     if self.payloads.len() < PAYLOADS_MAX && self.payloads.insert(*payload) {
                         // When it was used is not known any more; now is the latest it can have been.
                         out.arm(Timer::PayloadEnd(*payload), cx.settings.times.payload_memory());

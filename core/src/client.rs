@@ -168,9 +168,9 @@ impl Client {
     /// What he says of himself on this connection. A payload is accepted once, so every login needs a new one.
     fn credentials(&self, conn: ConnId) -> Credentials {
         match self.script.credentials {
-            Credentials::Signed { identity, registers, age, .. } => {
+            Credentials::Signed { identity, registers, age, form, .. } => {
                 let payload = Payload::new(u128::from(conn.0).to_be_bytes());
-                Credentials::Signed { identity, registers, payload, age }
+                Credentials::Signed { identity, registers, payload, age, form }
             }
             ref given => given.clone(),
         }

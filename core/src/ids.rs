@@ -1,5 +1,6 @@
 //! Names of things: who, where, which attempt. Plain numbers, ordered, never reused within their scope.
 
+use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,12 @@ macro_rules! key {
             #[must_use]
             pub fn expose(&self) -> [u8; 32] {
                 to_hex(&self.0)
+            }
+
+            /// The same as text. It is as secret as the key.
+            #[must_use]
+            pub fn text(&self) -> String {
+                self.expose().into_iter().map(char::from).collect()
             }
 
             /// The bits, for stores.

@@ -1,5 +1,6 @@
 //! Every bound by name, and the proof that they agree. Reaching a bound is a refusal, never growth.
 
+use alloc::{format, string::String};
 use core::time::Duration;
 
 use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
@@ -163,6 +164,24 @@ impl Times {
     #[must_use]
     pub fn payload_memory(&self) -> Duration {
         self.signature_window * 2 + self.clock_skew + self.request
+    }
+
+    /// Whether what this verifier has taken is remembered for as long as it wants: what it takes is never good for longer
+    /// than twice the window of the servers.
+    ///
+    /// # Errors
+    /// What to change.
+    pub fn check_memory(&self, verifier: &str, wanted: Duration) -> Result<(), String> {
+        let longest = self.signature_window * 2;
+        if wanted <= longest {
+            return Ok(());
+        }
+        Err(format!(
+            "{verifier}: what it takes is good for {} s, and would be forgotten after {} s: make \
+             times.signature_window longer",
+            wanted.as_secs(),
+            longest.as_secs()
+        ))
     }
 
     /// Whether the times agree with each other; says which two do not.

@@ -33,6 +33,8 @@ pub struct Policy {
     pub signature_memory_counts_skew: bool,
     /// A cache that lost its memory takes nothing signed until all that it may have forgotten is too old.
     pub signature_grace_after_loss: bool,
+    /// A cache that ends in order tells the next one what was accepted.
+    pub signature_recalled: bool,
     /// Every login draws a session key of its own.
     pub session_keys_drawn: bool,
     /// A new login ends the account's older session.
@@ -194,6 +196,7 @@ impl Policy {
         signature_memory_outlasts_window: true,
         signature_memory_counts_skew: true,
         signature_grace_after_loss: true,
+        signature_recalled: true,
         session_keys_drawn: true,
         one_session: true,
         session_checked_at_issue: true,

@@ -22,7 +22,6 @@ pub struct RCenter {
     /// Links that are open; a server stands behind those that have registered.
     links: BTreeMap<ConnId, Option<Server>>,
     seats: BTreeMap<AccountId, Seat>,
-    last_link: u16,
     last_room: u32,
 }
 
@@ -129,7 +128,7 @@ impl RCenter {
             self.drop_link(old);
             out.push(Effect::Close(old));
         }
-        let link = self.next_link();
+        let link = self.name(endpoint.as_str());
         let entry = Server {
             link,
             id: server,
@@ -147,15 +146,22 @@ impl RCenter {
         out.send(conn, Message::ToServer(ToServer::Registered(link)));
     }
 
-    /// The next link id that is not zero and not in use. There are fewer links than ids.
-    fn next_link(&mut self) -> LinkId {
-        loop {
-            self.last_link = self.last_link.checked_add(1).unwrap_or(1);
-            let link = LinkId(self.last_link);
-            if !self.servers().any(|(_, server)| server.link == link) {
-                return link;
-            }
+    /// Whether anything here speaks of this link, open or not.
+    #[must_use]
+    pub fn knows(&self, link: ConnId) -> bool {
+        self.links.contains_key(&link) || self.seats.values().any(|seat| seat.link == link)
+    }
+
+    /// The id of a server follows from where it is, so that RoomServers that address each other by it go on doing so
+    /// after RCenter has started again. The next one if that is zero or in use: there are fewer links than ids.
+    fn name(&self, endpoint: &str) -> LinkId {
+        let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        let hash = endpoint.bytes().fold(0x811c_9dc5, mix);
+        let mut id = (hash ^ hash >> 16) as u16;
+        while id == 0 || self.servers().any(|(_, server)| server.link == LinkId(id)) {
+            id = id.wrapping_add(1);
         }
+        LinkId(id)
     }
 
     fn drop_link(&mut self, conn: ConnId) -> bool {
@@ -208,7 +214,7 @@ impl RCenter {
         let (conn, server) = self
             .servers()
             .filter(|(_, server)| server.has_room(policy))
-            .min_by_key(|(_, server)| (server.taken(), server.link))?;
+            .min_by_key(|(_, server)| (server.taken(), server.endpoint))?;
         let free = |room: &Room| {
             let taken = if policy.seats_counted { room.taken() } else { u32::from(room.players) };
             !policy.capacity_enforced || taken < u32::from(server.room_capacity)

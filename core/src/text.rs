@@ -24,9 +24,12 @@ pub type Nickname = ArrayString<{ NICKNAME_CHARS_MAX * 4 }>;
 pub struct Identity {
     /// Whose word it is, at most 32 bytes: a verifier and what it tells apart, such as `official.IOS`.
     pub realm: ArrayString<32>,
-    /// Whom it is about, at most 64 bytes.
-    pub subject: ArrayString<64>,
+    /// Whom it is about, at most [`SUBJECT_MAX`] bytes.
+    pub subject: ArrayString<SUBJECT_MAX>,
 }
+
+/// Longest name of somebody in the eyes of those who vouch for him, in bytes.
+pub const SUBJECT_MAX: usize = 64;
 
 impl Identity {
     /// An identity, or nothing if a part is empty, too long or has control characters.

@@ -21,7 +21,7 @@ use gatepass_core::{
         Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer, ToRoom,
         ToServer,
     },
-    policy::Policy,
+    policy::{Policy, SignedText},
     rcenter::RCenter,
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Entropy, Event, Role, Settings, Step, Timer},
@@ -404,18 +404,26 @@ fn guessing_pauses_the_guesser_and_not_the_owner() {
 
 #[test]
 fn a_signed_login_is_taken_inside_of_its_window_and_asks_for_no_password() {
-    for (age, refused) in [
-        (Age::Future, Some(Refusal::SignatureStale)),
-        (Age::Fresh, None),
-        (Age::Stale, Some(Refusal::SignatureStale)),
+    let sure = Some(SignedText::Unambiguous);
+    for (age, form, refused) in [
+        (Age::Future, sure, Some(Refusal::SignatureStale)),
+        (Age::Fresh, sure, None),
+        (Age::Fresh, Some(SignedText::Joined), Some(Refusal::BadSignature)),
+        (Age::Fresh, Some(SignedText::Glued), Some(Refusal::BadSignature)),
+        (Age::Fresh, None, Some(Refusal::BadSignature)),
+        (Age::Stale, sure, Some(Refusal::SignatureStale)),
     ] {
         let mut it = Sut::new(LoginServer::new());
         let (name, payload) = (bounded("player#1").unwrap(), Payload::new([5; 16]));
         let identity = Identity::new("portal", "ann").unwrap();
-        let body = RequestBody::Login(Credentials::Signed { identity, registers: true, payload, age });
+        let body = RequestBody::Login(Credentials::Signed { identity, registers: true, payload, age, form });
         let msg = Message::Request(Request { addr: A, signed: true, body });
         let _ = it.step(Event::Received { conn: ConnId(1), msg });
-        assert_eq!((it.refused(), it.role.works_on(payload)), (refused, refused.is_none()), "{age:?}");
+        assert_eq!(
+            (it.refused(), it.role.works_on(payload)),
+            (refused, refused.is_none()),
+            "{age:?} {form:?}"
+        );
         if let Some(why) = refused {
             assert!(it.did(|e| *e == Effect::Note(Fact::SignatureRefused { payload, why })));
             continue;

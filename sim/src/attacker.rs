@@ -246,6 +246,11 @@ impl Attacker {
         self.recasts.contains(&conn)
     }
 
+    /// Notes that he has been answered on this connection: whatever he said there was looked at.
+    pub(crate) fn answered(&mut self, conn: ConnId) {
+        self.recasts.retain(|own| *own != conn);
+    }
+
     /// Whether this answer says that what somebody else signed was accepted from him.
     pub(crate) fn was_accepted(&self, conn: ConnId, reply: &Reply) -> bool {
         matches!(reply, Reply::LoggedIn { .. }) && self.replays.contains(&conn)

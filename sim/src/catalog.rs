@@ -73,7 +73,7 @@ impl Scenario {
     }
 }
 
-const DAILY: [&str; 28] = [
+const DAILY: [&str; 30] = [
     include_str!("scenarios/login.toml"),
     include_str!("scenarios/takeover-local.toml"),
     include_str!("scenarios/takeover-remote.toml"),
@@ -101,7 +101,9 @@ const DAILY: [&str; 28] = [
     include_str!("scenarios/signatures.toml"),
     include_str!("scenarios/two-clocks.toml"),
     include_str!("scenarios/forgotten.toml"),
+    include_str!("scenarios/handed-over.toml"),
     include_str!("scenarios/recombined.toml"),
+    include_str!("scenarios/user-define.toml"),
 ];
 
 const LARGE: [&str; 3] = [

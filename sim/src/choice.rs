@@ -30,6 +30,8 @@ pub enum Choice {
     Restart(u16),
     /// The cache loses its memory.
     LoseCache,
+    /// The cache ends in order, and the next one hears what was used.
+    RenewCache,
     /// The link of a RoomServer to RCenter is cut.
     Cut(u16),
     /// A RoomServer links to RCenter again.
@@ -82,7 +84,7 @@ impl Choice {
             | Self::Drain(node)
             | Self::Jump { node, .. }
             | Self::Link(node) => (Some(*node), None),
-            Self::LoseCache | Self::Attack(_) | Self::Age { .. } => (None, None),
+            Self::LoseCache | Self::RenewCache | Self::Attack(_) | Self::Age { .. } => (None, None),
         };
         one.into_iter().chain(other)
     }
@@ -104,6 +106,7 @@ impl fmt::Display for Choice {
             Self::Crash(node) => write!(f, "crash {node}"),
             Self::Restart(node) => write!(f, "restart {node}"),
             Self::LoseCache => f.write_str("lose-cache"),
+            Self::RenewCache => f.write_str("renew-cache"),
             Self::Cut(node) => write!(f, "cut {node}"),
             Self::Link(node) => write!(f, "link {node}"),
             Self::Fail(it) => pick(f, "fail", it),
@@ -145,6 +148,7 @@ fn parse(line: &str) -> Option<Choice> {
     let verb = words.next()?;
     let choice = match verb {
         "lose-cache" => Choice::LoseCache,
+        "renew-cache" => Choice::RenewCache,
         "begin" => Choice::Begin(words.next()?.parse().ok()?),
         "crash" => Choice::Crash(words.next()?.parse().ok()?),
         "restart" => Choice::Restart(words.next()?.parse().ok()?),
@@ -201,6 +205,7 @@ mod tests {
             Choice::Crash(6),
             Choice::Restart(6),
             Choice::LoseCache,
+            Choice::RenewCache,
             Choice::Cut(6),
             Choice::Link(6),
             Choice::Fail(pick),

@@ -215,6 +215,14 @@ pub const FLAWS: &[Flaw] = &[
         apply: |policy| policy.signature_grace_after_loss = false,
     },
     Flaw {
+        name: "restarted-without-memory",
+        about: "a cache that starts again in order takes again what was used before",
+        breaks: Property::SignatureOnce,
+        scenario: "handed-over",
+        seen_in: &[],
+        apply: |policy| policy.signature_recalled = false,
+    },
+    Flaw {
         name: "glued-members",
         about: "names and values are signed with nothing between them",
         breaks: Property::Authentic,

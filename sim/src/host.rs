@@ -25,8 +25,6 @@ pub struct Host {
     pub life: u8,
     /// A RoomServer's link to RCenter, if it is up.
     pub link: Option<ConnId>,
-    /// Links it has had.
-    pub links: u8,
     /// Keys it has drawn.
     pub drawn: u32,
     /// Its process is stopped: nothing reaches it, and its timers do not fire.
@@ -65,7 +63,6 @@ impl Host {
             up: true,
             life: 0,
             link: None,
-            links: 0,
             drawn: 0,
             paused: false,
             overdue: 0,

@@ -34,6 +34,7 @@ pub mod shrink;
 mod signed_text;
 pub mod simulate;
 pub mod trace;
+pub mod verifier;
 pub mod weaknesses;
 pub mod words;
 pub mod world;

@@ -2,17 +2,17 @@
 //! that is what a role promises. So a checker, which meets few local states in many worlds, need not take it
 //! again.
 
-use std::{collections::HashMap, hash::Hash};
-
-use gatepass_core::{
-    ledger::Ledger,
-    properties::Judgement,
-    role::{Effect, Event},
+use std::{
+    collections::HashMap,
+    hash::Hash,
+    sync::{Arc, OnceLock},
 };
+
+use gatepass_core::{ledger::Ledger, properties::Judgement, role::Effect};
 
 use crate::{
     host::Host,
-    net::Net,
+    net::{Net, Packet},
     shared::{Shared, fingerprint},
 };
 
@@ -20,20 +20,33 @@ use crate::{
 const STEPS_MAX: usize = 1 << 18;
 
 /// A step, as it was taken.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Taken {
     /// The node after it, its timers armed and disarmed.
     pub(crate) host: Shared<Host>,
     /// What follows besides timers.
     pub(crate) effects: Box<[Effect]>,
+    /// What is known of each of these.
+    pub(crate) known: Box<[Known]>,
     /// It meant nothing.
     pub(crate) ignored: bool,
+}
+
+/// What is known of an effect that was performed before.
+#[derive(Debug)]
+pub(crate) struct Known {
+    /// Names the effect.
+    pub(crate) print: u64,
+    /// What it sent when it was performed first, if it sends anything.
+    pub(crate) packet: OnceLock<Shared<Packet>>,
 }
 
 /// Remembered steps. States and events are told apart by 64-bit fingerprints, as the checker tells worlds apart.
 #[derive(Debug, Default)]
 pub(crate) struct Memo {
-    steps: HashMap<(usize, u64, u64), Taken, foldhash::fast::FixedState>,
+    steps: HashMap<(usize, u64, u64), Arc<Taken>, foldhash::fast::FixedState>,
+    /// What became of nodes, besides by steps.
+    pub(crate) hosts: Edits<Host, ()>,
     /// What became of networks.
     pub(crate) nets: Edits<Net, ()>,
     /// What became of ledgers, and what they said to it.
@@ -41,22 +54,29 @@ pub(crate) struct Memo {
 }
 
 impl Memo {
-    /// Names a step.
-    pub(crate) fn key(node: usize, host: &Shared<Host>, event: &Event) -> (usize, u64, u64) {
-        (node, host.fingerprint(), fingerprint(event))
-    }
-
-    /// The step, if it was taken.
-    pub(crate) fn get(&self, key: &(usize, u64, u64)) -> Option<&Taken> {
-        self.steps.get(key)
+    /// The step of a node, by a name of what comes to it, if it was taken.
+    pub(crate) fn get(&self, key: &(usize, u64, u64)) -> Option<Arc<Taken>> {
+        self.steps.get(key).cloned()
     }
 
     /// Remembers a step.
-    pub(crate) fn insert(&mut self, key: (usize, u64, u64), taken: Taken) {
+    pub(crate) fn insert(
+        &mut self,
+        key: (usize, u64, u64),
+        host: &Shared<Host>,
+        effects: &[Effect],
+        ignored: bool,
+    ) {
         if self.steps.len() >= STEPS_MAX {
             self.steps.clear();
         }
-        self.steps.insert(key, taken);
+        let follows = |it: &&Effect| !matches!(it, Effect::Arm { .. } | Effect::Disarm(_));
+        let effects: Box<[Effect]> = effects.iter().filter(follows).cloned().collect();
+        let known = |effect| Known { print: fingerprint(effect), packet: OnceLock::new() };
+        let known = effects.iter().map(known).collect();
+        let _ = host.fingerprint();
+        let taken = Taken { host: host.clone(), effects, known, ignored };
+        self.steps.insert(key, Arc::new(taken));
     }
 }
 

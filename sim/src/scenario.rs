@@ -1,10 +1,15 @@
 //! Who is there, what they want, what may go wrong, how often.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    hash::{Hash, Hasher},
+};
 
 use gatepass_core::{
     policy::Policy,
     properties::{Goal, Property},
+    text::Identity,
 };
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +46,9 @@ pub struct Scenario {
     pub connections: u32,
     /// What may go wrong, and how often.
     pub faults: Faults,
+    /// Who vouches for players that are signed.
+    #[serde(skip_serializing_if = "VerifierPlan::is_usual")]
+    pub verifier: VerifierPlan,
     /// Somebody who means no good.
     pub attacker: Option<AttackerPlan>,
     /// The properties that are judged; none named: all.
@@ -58,7 +66,7 @@ pub struct Scenario {
 }
 
 /// A budget per fault.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Messages lost.
@@ -75,6 +83,8 @@ pub struct Faults {
     pub crash_login: u8,
     /// Losses of the cache's memory.
     pub lose_cache: u8,
+    /// Orderly ends of the cache: the next one hears which signed payloads were used.
+    pub renew_cache: u8,
     /// Crashes of the cache that keep its memory. What was asked meanwhile is lost.
     pub crash_cache: u8,
     /// Crashes of the account store; its accounts are kept.
@@ -94,6 +104,87 @@ pub struct Faults {
     pub clock_jump: u8,
     /// Signed payloads whose window begins or ends on the clock of a LoginServer.
     pub age: u8,
+}
+
+/// All budgets at once: a checker hashes them in every step.
+impl Hash for Faults {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let Self {
+            drop,
+            duplicate,
+            reorder,
+            crash_room,
+            crash_center,
+            crash_login,
+            lose_cache,
+            renew_cache,
+            crash_cache,
+            crash_accounts,
+            fail_service,
+            cut_link,
+            hang_up,
+            pause_room,
+            drain_room,
+            clock_jump,
+            age,
+        } = *self;
+        state.write(&[
+            drop,
+            duplicate,
+            reorder,
+            crash_room,
+            crash_center,
+            crash_login,
+            lose_cache,
+            renew_cache,
+            crash_cache,
+            crash_accounts,
+            fail_service,
+            cut_link,
+            hang_up,
+            pause_room,
+            drain_room,
+            clock_jump,
+            age,
+        ]);
+    }
+}
+
+/// Who vouches for players, and how the members of what he signs are called.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct VerifierPlan {
+    /// Where the names of his players are unique: his name and their domain.
+    pub realm: String,
+    /// The member that says for whom.
+    pub account: String,
+    /// The member that says when.
+    pub time: String,
+}
+
+impl Default for VerifierPlan {
+    fn default() -> Self {
+        let [realm, account, time] = ["launcher", "account", "time"].map(String::from);
+        Self { realm, account, time }
+    }
+}
+
+impl VerifierPlan {
+    fn is_usual(&self) -> bool {
+        *self == Self::default()
+    }
+
+    fn validate(&self) -> Result<(), ScenarioError> {
+        let wrong = |key, why| Err(ScenarioError::Verifier { key, why });
+        if Identity::new(&self.realm, "ann").is_none() {
+            return wrong("realm", "a realm has 1 to 32 bytes without control characters");
+        }
+        let name = |text: &str| (1..=64).contains(&text.len()) && !text.contains(['&', '=']);
+        if !name(&self.account) || !name(&self.time) || self.account == self.time {
+            return wrong("account", "account and time are two names of 1 to 64 bytes without & and =");
+        }
+        Ok(())
+    }
 }
 
 /// Somebody who reads plain links, sends what he can build from what he knows, and guesses nothing.
@@ -206,6 +297,7 @@ impl Default for Scenario {
             plain: Vec::new(),
             connections: 1_000,
             faults: Faults::default(),
+            verifier: VerifierPlan::default(),
             attacker: None,
             watch: Vec::new(),
             at_rest: false,
@@ -260,6 +352,13 @@ pub enum ScenarioError {
         /// Why not.
         why: &'static str,
     },
+    /// Who vouches for players cannot be played.
+    Verifier {
+        /// The key that does not fit.
+        key: &'static str,
+        /// Why not.
+        why: &'static str,
+    },
     /// What a player does, does not go together.
     Player {
         /// The player, counted from 0.
@@ -279,9 +378,10 @@ impl fmt::Display for ScenarioError {
                 write!(f, "there is no policy {name:?}; there are {names}")
             }
             Self::Rule { why, .. } => f.write_str(why),
-            Self::Size { why, .. } | Self::Player { why, .. } | Self::Attacker { why, .. } => {
-                f.write_str(why)
-            }
+            Self::Size { why, .. }
+            | Self::Player { why, .. }
+            | Self::Verifier { why, .. }
+            | Self::Attacker { why, .. } => f.write_str(why),
             Self::Account { name, .. } => {
                 write!(f, "{name:?} is no account name: 1 to 32 bytes")
             }
@@ -306,6 +406,7 @@ impl ScenarioError {
                 vec!["players".to_owned(), player.to_string(), (*key).to_owned()]
             }
             Self::Account { player: None, .. } => vec!["attacker".to_owned(), "account".to_owned()],
+            Self::Verifier { key, .. } => vec!["verifier".to_owned(), (*key).to_owned()],
             Self::Attacker { key, .. } => vec!["attacker".to_owned(), (*key).to_owned()],
         }
     }
@@ -365,6 +466,7 @@ impl Scenario {
             return Err(ScenarioError::Account { player: None, name: own.clone() });
         }
         self.attacker.as_ref().map_or(Ok(()), AttackerPlan::validate)?;
+        self.verifier.validate()?;
         self.policy().map(|_| ())
     }
 

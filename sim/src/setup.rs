@@ -6,6 +6,7 @@ use std::{
     sync::atomic::{AtomicU32, Ordering},
 };
 
+use arrayvec::ArrayString;
 use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
@@ -14,12 +15,12 @@ use gatepass_core::{
     limits::Capacity,
     login::LoginServer,
     message::{Age, Ask, Credentials, Message, ToCenter},
-    policy::Policy,
+    policy::{Policy, SignedText},
     properties::{Goal, Properties, Property},
     rcenter::RCenter,
     role::Settings,
     room::RoomServer,
-    text::{Endpoint, Identity, Name, Password, bounded, nickname},
+    text::{Endpoint, Identity, Name, Password, SUBJECT_MAX, bounded, nickname},
 };
 
 use crate::{
@@ -28,7 +29,7 @@ use crate::{
     net::{Body, LinkKind},
     reductions::Reductions,
     scenario::{AttackerPlan, CheatName, Faults, Scenario, ScenarioError},
-    signed_text::{can_be_read, written},
+    signed_text::Signed,
 };
 
 /// Connections one player may open in a world; names of connections are built on it.
@@ -37,6 +38,9 @@ pub(crate) const CONNS_PER_PLAYER: u64 = 1000;
 const ATTACKERS_CONNS: u64 = 300;
 /// Names of links between RoomServers and RCenter start here.
 pub(crate) const FIRST_LINK: u64 = 1_000_000_000;
+
+/// For whom something was signed, for whom it can be said to be, and whether at another time.
+pub(crate) type Readings = BTreeSet<(ArrayString<SUBJECT_MAX>, ArrayString<SUBJECT_MAX>, bool)>;
 
 /// Everything about a world that does not change.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub struct Setup {
     /// Per player, the last one before him who wants the same.
     alike: Vec<Option<usize>>,
     vouched_for: Vec<Identity>,
+    /// What a verifier of one's own makes of what is signed, in place of the text that worlds write down.
+    readings: Option<Readings>,
     goals: AtomicU32,
     premises: AtomicU32,
 }
@@ -113,7 +119,7 @@ impl Setup {
         let signed = scenario.players.iter().filter(|player| player.signed).map(|it| it.account.as_str());
         let attacker = scenario.attacker.iter().filter(|plan| plan.signed);
         let signed: BTreeSet<&str> = signed.chain(attacker.filter_map(|it| it.account.as_deref())).collect();
-        let vouched_for = signed.into_iter().filter_map(identity).collect();
+        let vouched_for = signed.into_iter().filter_map(|account| identity(&scenario, account)).collect();
         let players = scenario.players.len();
         Self {
             scenario,
@@ -127,6 +133,7 @@ impl Setup {
             players,
             alike,
             vouched_for,
+            readings: None,
             goals: AtomicU32::new(0),
             premises: AtomicU32::new(0),
         }
@@ -136,6 +143,11 @@ impl Setup {
     #[must_use]
     pub fn reduced_by(self, reductions: Reductions) -> Self {
         Self { reductions, ..self }
+    }
+
+    /// The same with players vouched for by somebody who reads just this into what is signed.
+    pub(crate) fn read_as(self, readings: Readings) -> Self {
+        Self { readings: Some(readings), ..self }
     }
 
     /// Fault budgets.
@@ -243,7 +255,7 @@ impl Setup {
     pub(crate) fn attackers_account(&self, store: &Accounts) -> Option<AccountId> {
         let plan = self.scenario.attacker.as_ref()?;
         let own = plan.account.as_deref()?;
-        if plan.signed { store.by_identity(&identity(own)?) } else { store.by_name(&name(own)) }
+        if plan.signed { store.by_identity(&self.identity(own)?) } else { store.by_name(&name(own)) }
     }
 
     /// What the attacker logs in to his own account with.
@@ -254,7 +266,9 @@ impl Setup {
             return Some(Credentials::Password { name: name(own), password: password(own) });
         }
         let payload = Payload::new(u128::from(self.attackers_first_conn()).to_be_bytes());
-        Some(Credentials::Signed { identity: identity(own)?, registers: false, payload, age: Age::Fresh })
+        let identity = self.identity(own)?;
+        let form = self.reading(&identity, &identity, false);
+        Some(Credentials::Signed { identity, registers: false, payload, age: Age::Fresh, form })
     }
 
     /// Everybody who logs in by what is signed for him, in order: an attacker knows their names.
@@ -262,14 +276,27 @@ impl Setup {
         &self.vouched_for
     }
 
-    /// Whether the signature of what was signed for `own` fits what is read into it: that it was signed for
-    /// `account`, then or, if `moved`, at another time.
-    pub(crate) fn fits(&self, own: &Identity, account: &Identity, moved: bool) -> bool {
+    /// In which form of writing the signature of what was signed for `own` fits what is read into it: that it was signed
+    /// for `account`, then or, if `moved`, at another time. The form that the policy allows, if it does; none if there is
+    /// none in which it does.
+    pub(crate) fn reading(&self, own: &Identity, account: &Identity, moved: bool) -> Option<SignedText> {
+        if let Some(readings) = &self.readings {
+            let fits = readings.contains(&(own.subject, account.subject, moved));
+            return fits.then_some(SignedText::Unambiguous);
+        }
         let plan = self.scenario.attacker.as_ref();
         let is_his = |plan: &&AttackerPlan| plan.signed && plan.account.as_deref() == Some(&own.subject);
         let members = plan.filter(is_his).map(|plan| plan.members.clone()).unwrap_or_default();
-        let form = self.settings.policy.signed_text;
-        can_be_read(form, &written(form, &own.subject, &members), &account.subject, moved)
+        let signed = Signed { by: &self.scenario.verifier, account: &own.subject, members: &members };
+        let allowed = self.settings.policy.signed_text;
+        [allowed, SignedText::Unambiguous, SignedText::Joined, SignedText::Glued]
+            .into_iter()
+            .find(|form| signed.can_be_read(*form, &account.subject, moved))
+    }
+
+    /// What is signed for calls the owner of an account.
+    fn identity(&self, account: &str) -> Option<Identity> {
+        identity(&self.scenario, account)
     }
 
     /// Whether an attacker reads what these two nodes say to each other.
@@ -285,7 +312,7 @@ impl Setup {
     pub fn account_of(&self, player: usize, store: &Accounts) -> Option<AccountId> {
         let player = self.scenario.players.get(player).filter(|it| !it.wrong_password)?;
         if player.signed {
-            store.by_identity(&identity(&player.account)?)
+            store.by_identity(&self.identity(&player.account)?)
         } else {
             store.by_name(&name(&player.account))
         }
@@ -408,7 +435,7 @@ impl Setup {
         existing.dedup();
         for (account, signed) in existing {
             // What cannot be made was refused when the scenario was validated.
-            match identity(account).filter(|_| signed) {
+            match self.identity(account).filter(|_| signed) {
                 Some(identity) => store.create_for(identity, password(account)),
                 None => store.create(name(account), None, password(account)),
             };
@@ -437,11 +464,12 @@ impl Setup {
         let player = &self.scenario.players[n];
         let password = if player.wrong_password { password("a guess") } else { password(&player.account) };
         let name = name(&player.account);
-        let credentials = if let Some(identity) = identity(&player.account).filter(|_| player.signed) {
+        let credentials = if let Some(identity) = self.identity(&player.account).filter(|_| player.signed) {
             let age = if player.clock_ahead { Age::Future } else { Age::Fresh };
             // He signs anew for every login.
             let payload = Payload::default();
-            Credentials::Signed { identity, registers: player.register, payload, age }
+            let form = self.reading(&identity, &identity, false);
+            Credentials::Signed { identity, registers: player.register, payload, age, form }
         } else if player.register {
             Credentials::Register { name, password }
         } else {
@@ -474,9 +502,9 @@ fn name(account: &str) -> Name {
     bounded(account).unwrap_or_default()
 }
 
-/// What a launcher calls the owner of an account.
-fn identity(account: &str) -> Option<Identity> {
-    Identity::new("launcher", account)
+/// What whoever vouches for the owner of an account calls him.
+fn identity(scenario: &Scenario, account: &str) -> Option<Identity> {
+    Identity::new(&scenario.verifier.realm, account)
 }
 
 fn password(account: &str) -> Password {

@@ -8,45 +8,93 @@ use std::collections::BTreeMap;
 
 use gatepass_core::policy::SignedText;
 
-/// The member that says for whom.
-const ACCOUNT: &str = "account";
-/// The member that says when.
-const TIME: &str = "time";
+use crate::scenario::VerifierPlan;
+
 /// When everything was signed: worlds have no clocks that show a time, so this is the only one.
 const SIGNED_AT: &str = "1";
 
-/// The text that is signed for this account, with further members.
-pub(crate) fn written(form: SignedText, account: &str, members: &BTreeMap<String, String>) -> String {
-    let mut all: BTreeMap<&str, &str> =
-        members.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    all.extend([(ACCOUNT, account), (TIME, SIGNED_AT)]);
-    let (between, behind_name) = separators(form);
-    let member = |(name, value): (&str, &str)| format!("{name}{behind_name}{value}");
-    all.into_iter().map(member).collect::<Vec<_>>().join(between)
+/// What is signed: for this account, with further members.
+#[derive(Clone, Copy)]
+pub(crate) struct Signed<'a> {
+    /// How the members that count are called.
+    pub(crate) by: &'a VerifierPlan,
+    pub(crate) account: &'a str,
+    pub(crate) members: &'a BTreeMap<String, String>,
 }
 
-/// Whether members can be read in this text that name the account: signed when it was or, if `moved`, at any other
-/// time.
-pub(crate) fn can_be_read(form: SignedText, text: &str, account: &str, moved: bool) -> bool {
-    let (between, behind_name) = separators(form);
-    if form == SignedText::Unambiguous && !is_plain(account) {
-        return false;
+impl Signed<'_> {
+    /// Whether members can be read in this, if it is written in this form, that name the account: signed when it was or,
+    /// if `moved`, at any other time.
+    pub(crate) fn can_be_read(self, form: SignedText, account: &str, moved: bool) -> bool {
+        if form == SignedText::Unambiguous && !is_plain(account) {
+            return false;
+        }
+        let text = self.written(form);
+        let VerifierPlan { account: whose, time, .. } = self.by;
+        let mut counting = [(whose, Some(account)), (time, None)];
+        counting.sort_unstable();
+        let [first, second] = counting.map(|(name, value)| Member { form, name, value });
+        first.read(&text, "").any(|(early, rest)| {
+            second
+                .read(rest, first.name)
+                .any(|(late, tail)| (early || late) == moved && is_gap(form, tail, second.name, "\u{7f}"))
+        })
     }
-    let whose = format!("{ACCOUNT}{behind_name}{account}");
-    let when = format!("{TIME}{behind_name}");
-    let gap = |gap: &str, from: &str, to: &str| is_gap(form, gap, from, to);
-    members(text, &whose, between).any(|(head, rest)| {
-        // Behind the account comes the end of its member.
-        let rest = if rest.is_empty() { Some(rest) } else { rest.strip_prefix(between) };
-        gap(head, "", ACCOUNT)
-            && rest.is_some_and(|rest| {
-                members(rest, &when, between).any(|(middle, rest)| {
-                    gap(middle, ACCOUNT, TIME)
-                        && times(rest, between)
-                            .any(|(time, tail)| (time != SIGNED_AT) == moved && gap(tail, TIME, "\u{7f}"))
-                })
-            })
-    })
+
+    fn written(self, form: SignedText) -> String {
+        let mut all: BTreeMap<&str, &str> =
+            self.members.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        all.extend([(&self.by.account[..], self.account), (&self.by.time, SIGNED_AT)]);
+        let (between, behind_name) = separators(form);
+        let member = |(name, value): (&str, &str)| format!("{name}{behind_name}{value}");
+        all.into_iter().map(member).collect::<Vec<_>>().join(between)
+    }
+}
+
+/// A member that counts: with this value or, if none is said, with any time.
+#[derive(Clone, Copy)]
+struct Member<'a> {
+    form: SignedText,
+    name: &'a str,
+    value: Option<&'a str>,
+}
+
+impl<'a> Member<'a> {
+    /// Every way to read it in this text, with further members before it whose names are behind `after`: whether it is
+    /// a time at which nothing was signed, and what is behind it.
+    fn read(self, text: &'a str, after: &'a str) -> impl Iterator<Item = (bool, &'a str)> {
+        let (between, behind_name) = separators(self.form);
+        let begins = format!("{}{behind_name}", self.name);
+        let places: Vec<usize> = text.match_indices(&begins).map(|(at, _)| at).collect();
+        places.into_iter().flat_map(move |at| {
+            let (head, rest) = text.split_at(at);
+            let head = if head.is_empty() { Some(head) } else { head.strip_suffix(between) };
+            let fits = head.is_some_and(|head| is_gap(self.form, head, after, self.name));
+            let rest = if fits { rest.get(begins.len()..) } else { None };
+            rest.into_iter().flat_map(move |rest| self.values(rest))
+        })
+    }
+
+    /// Every way to read its value at the beginning of this text.
+    fn values(self, rest: &'a str) -> impl Iterator<Item = (bool, &'a str)> {
+        let (between, _) = separators(self.form);
+        let ends = match self.value {
+            Some(value) => {
+                if rest.starts_with(value) {
+                    vec![value.len()]
+                } else {
+                    vec![]
+                }
+            }
+            None => (1..=rest.bytes().take_while(u8::is_ascii_digit).count()).collect(),
+        };
+        ends.into_iter().filter_map(move |end| {
+            let (value, tail) = rest.split_at_checked(end)?;
+            // Behind the value comes the end of its member.
+            let tail = if tail.is_empty() { tail } else { tail.strip_prefix(between)? };
+            Some((self.value.is_none() && value != SIGNED_AT, tail))
+        })
+    }
 }
 
 /// What is between members, and between a name and its value.
@@ -55,29 +103,6 @@ const fn separators(form: SignedText) -> (&'static str, &'static str) {
         SignedText::Unambiguous | SignedText::Joined => ("&", "="),
         SignedText::Glued => ("", ""),
     }
-}
-
-/// Every place in the text where a member may begin and does so with `start`: what is before it, and behind.
-fn members<'a>(
-    text: &'a str,
-    start: &'a str,
-    between: &'a str,
-) -> impl Iterator<Item = (&'a str, &'a str)> + 'a {
-    text.match_indices(start).filter_map(move |(at, _)| {
-        let (head, rest) = text.split_at_checked(at)?;
-        let head = if head.is_empty() { Some(head) } else { head.strip_suffix(between) };
-        Some((head?, rest.strip_prefix(start)?))
-    })
-}
-
-/// Every time that can be read where the value of its member begins, and what is behind that member.
-fn times<'a>(rest: &'a str, between: &'a str) -> impl Iterator<Item = (&'a str, &'a str)> + 'a {
-    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-    (1..=digits).filter_map(move |end| {
-        let (time, tail) = rest.split_at_checked(end)?;
-        let tail = if tail.is_empty() { Some(tail) } else { tail.strip_prefix(between) };
-        Some((time, tail?))
-    })
 }
 
 /// Whether this is nothing, or can be read as further members, with names between these two.
@@ -112,11 +137,40 @@ mod tests {
     /// Whether a text that is signed for `own`, with one further member, can be read as `other`'s: signed when it
     /// was, and at another time.
     fn check(form: SignedText, own: (&str, &str, &str), other: &str, expected: (bool, bool)) {
-        let (account, name, value) = own;
+        check_by(&VerifierPlan::default(), form, own, other, expected);
+    }
+
+    fn check_by(
+        by: &VerifierPlan,
+        form: SignedText,
+        (account, name, value): (&str, &str, &str),
+        other: &str,
+        expected: (bool, bool),
+    ) {
         let members = if name.is_empty() { vec![] } else { vec![(name.to_owned(), value.to_owned())] };
-        let text = written(form, account, &members.into_iter().collect());
-        let read = |moved| can_be_read(form, &text, other, moved);
-        assert_eq!((read(false), read(true)), expected, "{text:?} as {other}'s");
+        let members = members.into_iter().collect();
+        let signed = Signed { by, account, members: &members };
+        let read = |moved| signed.can_be_read(form, other, moved);
+        assert_eq!((read(false), read(true)), expected, "{:?} as {other}'s", signed.written(form));
+    }
+
+    #[test]
+    fn the_time_may_stand_before_the_account() {
+        let by = &VerifierPlan { account: "userId".into(), time: "t".into(), ..VerifierPlan::default() };
+        for form in [SignedText::Unambiguous, SignedText::Joined, SignedText::Glued] {
+            check_by(by, form, ("ann", "", ""), "ann", (true, false));
+        }
+        // The end of the name becomes a member behind it.
+        check_by(by, SignedText::Glued, ("annzone", "", ""), "ann", (true, false));
+        check_by(by, SignedText::Joined, ("annzone", "", ""), "ann", (false, false));
+        check_by(by, SignedText::Joined, ("mallory", "aa", "x&t=9&userId=ann&v="), "ann", (false, true));
+        check_by(
+            by,
+            SignedText::Unambiguous,
+            ("mallory", "aa", "x&t=9&userId=ann&v="),
+            "ann",
+            (false, false),
+        );
     }
 
     #[test]

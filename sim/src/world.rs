@@ -3,6 +3,8 @@
 
 mod age;
 mod attack;
+mod coming;
+mod edit;
 mod effects;
 mod faults;
 mod happen;
@@ -10,7 +12,7 @@ mod pack;
 mod settle;
 mod step;
 
-use std::{collections::VecDeque, hash::Hash, time::Duration};
+use std::{collections::VecDeque, hash::Hash, sync::Arc, time::Duration};
 
 use gatepass_core::{
     cache::Cache,
@@ -25,15 +27,18 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
-use self::age::Signed;
 pub use self::pack::{Packed, Store};
+use self::{
+    age::Signed,
+    coming::{Coming, Parcel},
+};
 use crate::{
     attacker::Attacker,
     choice::Choice,
     coverage::{Coverage, Met},
     eventually::{Eventually, ends_a_wait},
     host::{Host, HostRole, TimerKind},
-    memo::{Memo, Taken},
+    memo::{Known, Memo, Taken},
     net::{Body, Net, Nodes, Packet, Pick},
     reductions::Reduction,
     scenario::Faults,
@@ -137,8 +142,8 @@ impl Broken {
 #[derive(Debug, Default)]
 pub struct Scratch {
     effects: Effects,
-    /// Events that follow at once.
-    queue: VecDeque<(usize, Event)>,
+    /// What comes to nodes at once.
+    queue: VecDeque<(usize, Coming)>,
     /// Steps that were taken before, for a checker: it meets the same ones again and again.
     memo: Option<Memo>,
     /// Goals met since somebody last looked, a bit each.
@@ -173,6 +178,11 @@ impl Scratch {
     #[must_use]
     pub fn remembering() -> Self {
         Self { memo: Some(Memo::default()), ..Self::default() }
+    }
+
+    /// This comes to a node at once.
+    fn tell(&mut self, node: usize, coming: impl Into<Coming>) {
+        self.queue.push_back((node, coming.into()));
     }
 
     fn took(&mut self, met: Option<Met>, ignored: bool) {
@@ -210,7 +220,7 @@ impl World {
             world.sign(&own);
         }
         for node in setup.players()..setup.nodes() {
-            scratch.queue.push_back((node, Event::Command(Command::Start)));
+            scratch.tell(node, Event::Command(Command::Start));
         }
         for room in setup.rooms() {
             world.link(setup, room, scratch);
@@ -355,9 +365,7 @@ impl World {
             let connected = self.attackers_conn(setup).is_some();
             choices.extend(attacker.attacks(setup, connected).into_iter().map(Choice::Attack));
         }
-        if self.faults.lose_cache > 0 {
-            choices.push(Choice::LoseCache);
-        }
+        self.cache_choices(choices);
         for room in setup.rooms() {
             let host = self.hosts[room].get();
             if host.link.is_some() {
@@ -465,7 +473,7 @@ impl World {
                 let waits = self.waiting.get().has(node);
                 if waits {
                     self.waiting.edit().remove(node);
-                    scratch.queue.push_back((node, Event::Command(Command::Start)));
+                    scratch.tell(node, Event::Command(Command::Start));
                 }
                 waits
             }
@@ -493,7 +501,8 @@ impl World {
             Choice::Fire { node, kind, nth } => self.fire(setup, usize::from(node), kind, nth, scratch),
             Choice::Crash(node) => self.crash(setup, usize::from(node), scratch),
             Choice::Restart(node) => self.restart(setup, usize::from(node), scratch),
-            Choice::LoseCache => spend(&mut self.faults.lose_cache) && self.lose_cache(setup, scratch),
+            Choice::LoseCache => self.renew_cache(setup, false, scratch),
+            Choice::RenewCache => self.renew_cache(setup, true, scratch),
             Choice::Cut(room) => {
                 let room = usize::from(room);
                 let linked = self.hosts.get(room).is_some_and(|host| host.get().link.is_some());
@@ -523,49 +532,6 @@ impl World {
             }
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
             Choice::Age { nth, clock } => self.grow_older(setup, nth, clock, scratch),
-        }
-    }
-}
-
-impl World {
-    /// Puts a packet on its way.
-    fn put(&mut self, packet: Shared<Packet>, scratch: &mut Scratch) {
-        if let Some(started) = &mut scratch.started {
-            let Packet { from, to, lane, .. } = *packet.get();
-            started.push(Started::Sent(Pick { from, to, lane, nth: 0 }));
-        }
-        // Who remembers nothing need not name it.
-        let print = scratch.memo.as_ref().map(|_| packet.fingerprint());
-        self.edit_net(scratch, &("post", print), |net| net.post(packet));
-    }
-
-    /// Takes a packet off its way.
-    fn take_packet(&mut self, at: usize, scratch: &mut Scratch) -> Shared<Packet> {
-        let packet = self.net.get().packets[at].clone();
-        self.edit_net(scratch, &("take", at), |net| {
-            net.packets.remove(at);
-        });
-        packet
-    }
-
-    /// Changes the network by `edit`, which `change` names completely.
-    fn edit_net(&mut self, scratch: &mut Scratch, change: &impl Hash, edit: impl FnOnce(&mut Net)) {
-        match &mut scratch.memo {
-            Some(memo) => memo.nets.edit(&mut self.net, change, edit),
-            None => edit(self.net.edit()),
-        }
-    }
-
-    /// Changes the ledger by `edit`, which `change` names completely.
-    fn edit_ledger(
-        &mut self,
-        scratch: &mut Scratch,
-        change: &impl Hash,
-        edit: impl FnOnce(&mut Ledger) -> Judgement,
-    ) -> Judgement {
-        match &mut scratch.memo {
-            Some(memo) => memo.ledgers.edit(&mut self.ledger, change, edit),
-            None => edit(self.ledger.edit()),
         }
     }
 }

@@ -4,6 +4,8 @@
 mod bodies;
 #[path = "../steps/events.rs"]
 mod events;
+#[path = "../steps/values.rs"]
+mod values;
 #[path = "../steps/life.rs"]
 mod life;
 

@@ -13,9 +13,10 @@ use gatepass_core::{
 };
 
 use crate::{
-    events::{Draw, Kind, secret},
+    events::{Draw, Kind},
     life::Life,
     lives,
+    values::secret,
 };
 
 /// What is true of a cache, written down as a list of things that happened.

@@ -9,14 +9,16 @@ use gatepass_core::{
     },
     limits::Times,
     message::{
-        AccountsAnswer, AccountsAsk, Age, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
-        Credentials, Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer,
-        ToRoom, ToServer,
+        AccountsAnswer, AccountsAsk, Answer, Ask, Asker, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
+        Grant, Kick, Message, Place, Question, Reply, Request, RequestBody, ToCenter, ToPlayer, ToRoom,
+        ToServer,
     },
     refusal::Refusal,
     role::{Command, Effect, Event, Outage, Timer},
-    text::{Endpoint, Identity, Name, Password, bounded, nickname},
+    text::nickname,
 };
+
+use crate::values::{SERVER, credentials, endpoint, name, password, secret};
 
 /// Which role a life is of.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -27,47 +29,6 @@ pub(crate) enum Kind {
     Login,
     Room,
     Client,
-}
-
-/// The id of the RoomServer that lives.
-pub(crate) const SERVER: u64 = 1;
-/// Every key begins with these bits, every password and device with this text.
-const BITS: [u8; 4] = [0xd1, 0xce, 0xba, 0xbe];
-/// How they would look if anything showed them: as hex, as numbers, as text, as the numbers of the text.
-pub(crate) const SECRETS: [&str; 4] = ["d1cebabe", "209, 206, 186", "secret-", "115, 101, 99, 114"];
-
-pub(crate) fn secret(n: u8) -> [u8; 16] {
-    let mut bits = [n; 16];
-    bits[..4].copy_from_slice(&BITS);
-    bits
-}
-
-pub(crate) fn name(n: u64) -> Name {
-    bounded(["", "ann", "bob", "guest3"][n as usize % 4]).unwrap()
-}
-
-pub(crate) fn password(n: u64) -> Password {
-    Password::new(&format!("secret-password-{n}")).unwrap()
-}
-
-pub(crate) fn credentials(n: u64) -> Credentials {
-    let (name, password) = (name(n), password(n % 5));
-    match n % 7 {
-        0 => Credentials::Guest { device: bounded(&format!("secret-device-{}", n % 3)).unwrap() },
-        1 | 2 => Credentials::Register { name, password },
-        3 => Credentials::Password { name, password: Password::empty() },
-        4 => {
-            let age = [Age::Fresh, Age::Fresh, Age::Future, Age::Stale][n as usize / 7 % 4];
-            let identity = Identity::new("portal.games", ["ann", "Ann", "bob"][n as usize % 3]).unwrap();
-            let payload = Payload::new(secret((n % 5) as u8));
-            Credentials::Signed { identity, registers: n.is_multiple_of(2), payload, age }
-        }
-        _ => Credentials::Password { name, password },
-    }
-}
-
-pub(crate) fn endpoint(n: u64) -> Endpoint {
-    bounded(&format!("room-{n}:1")).unwrap()
 }
 
 /// One number, used up bit by bit.

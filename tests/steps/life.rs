@@ -12,7 +12,10 @@ use gatepass_core::{
     text::nickname,
 };
 
-use crate::events::{Kind, Memory, SECRETS, credentials, name, password, secret};
+use crate::{
+    events::{Kind, Memory},
+    values::{SECRETS, credentials, name, password, secret},
+};
 
 /// The profile that keeps every rule, and those that keep few.
 pub(crate) const POLICIES: [Policy; 3] = [Policy::STRICT, Policy::MOPE, Policy::GAMECLOUD];

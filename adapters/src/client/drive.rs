@@ -98,6 +98,8 @@ struct Incoming {
 }
 
 enum News {
+    /// A part of what was asked is done.
+    Step(What),
     Opened(OwnedWriteHalf),
     Heard(Message, Option<Refused>),
     Lost(Trouble),
@@ -151,6 +153,11 @@ impl Driver<'_> {
 
     async fn hear(&mut self, Incoming { conn, news }: Incoming, report: &mut impl FnMut(Moment)) {
         let event = match news {
+            News::Step(what) => {
+                self.report(conn, what, report);
+                self.asked.insert(conn, Instant::now());
+                return;
+            }
             News::Opened(writer) => {
                 let Some(line) = self.lines.get_mut(&conn) else { return };
                 line.writer = Some(writer);
@@ -221,7 +228,10 @@ impl Driver<'_> {
                     gtarcade::log_in(&server, payload, dial).await
                 }
                 (System::Gamecloud { index }, RequestBody::Login(Credentials::Signed { identity, .. })) => {
-                    gamecloud::log_in(index, identity, dial).await
+                    let step = |what| async {
+                        let _ = inbox.send(Incoming { conn, news: News::Step(what) }).await;
+                    };
+                    gamecloud::log_in(index, identity, dial, step).await
                 }
                 _ => exchange(&request, &server, dial, kept).await,
             };

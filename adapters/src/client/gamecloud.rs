@@ -6,30 +6,33 @@ use gatepass_core::{
     message::Reply,
     refusal::Refusal,
     text::{Identity, bounded},
-    wire::json::Quoted,
+    wire::{gamecloud::call::escaped, json::Quoted},
 };
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Dial, HttpConnection, Refused, Trouble, Unclear, http, resolve};
+use super::{Dial, HttpConnection, Refused, Trouble, Unclear, What, http, resolve};
 
-/// Logs in, from the Index on. Each step has a connection of its own.
-pub(crate) async fn log_in(
+/// Logs in, from the Index on. Each step has a connection of its own; `step` is told of those before the last.
+pub(crate) async fn log_in<F: Future<Output = ()> + Send>(
     index: &str,
     identity: &Identity,
     dial: Dial,
+    step: impl Fn(What) -> F + Send,
 ) -> Result<(Reply, Option<Refused>), Trouble> {
     let (domain, id) = (Quoted(&identity.realm), Quoted(&identity.subject));
     let oem = format!("{{\"domain\":{domain},\"openid\":{id}}}");
     let target = format!("/index.html?control=config&func=getServerInfo&oemInfo={}", escaped(&oem));
-    let Located { ip, port } = match answer(index, &target, dial).await? {
+    let Located { ip, port, newbie } = match answer(index, &target, dial).await? {
         Ok(located) => located,
         Err(refused) => return Ok((Reply::Refused(refused.why), Some(refused))),
     };
     let logic = if ip.contains(':') { format!("[{ip}]:{port}") } else { format!("{ip}:{port}") };
+    step(What::Located { server: logic.clone(), newbie }).await;
 
     let issued = exchange(&logic, &format!("/auth360.html?id={}", escaped(&identity.subject)), dial).await?;
+    step(What::Issued { bytes: issued.len() }).await;
     // What is issued goes back as it came: that is what was signed.
     let set: &RawValue = serde_json::from_str(&issued).map_err(|_| Unclear::NotAsked)?;
     let oem = Zeroizing::new(format!("{{\"domain\":{domain},\"auth\":{}}}", set.get()));
@@ -57,6 +60,7 @@ const NEWBIE: u32 = 16;
 struct Located {
     ip: String,
     port: u16,
+    newbie: bool,
 }
 
 #[derive(Deserialize)]
@@ -111,19 +115,4 @@ async fn exchange(server: &str, target: &str, dial: Dial) -> Result<Zeroizing<St
     let response = connection.exchange(&bytes).await?;
     let body = std::str::from_utf8(response.body).map_err(|_| Unclear::NotAsked)?;
     Ok(Zeroizing::new(body.to_owned()))
-}
-
-/// Everything but letters, digits and a few signs as `%XX`.
-fn escaped(text: &str) -> String {
-    use std::fmt::Write as _;
-    let mut out = String::with_capacity(text.len() * 2);
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~' | b':' | b',') {
-            out.push(char::from(byte));
-        } else {
-            // A text takes everything.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }

@@ -78,6 +78,18 @@ pub struct Moment {
 /// What can happen to a player.
 #[derive(Debug)]
 pub enum What {
+    /// gamecloud's Index has said where to log in.
+    Located {
+        /// The logic server, `host:port`.
+        server: String,
+        /// The Index had never sent him anywhere.
+        newbie: bool,
+    },
+    /// A set has been signed for the player.
+    Issued {
+        /// How long it is, in bytes.
+        bytes: usize,
+    },
     /// The LoginServer accepted the credentials.
     LoggedIn {
         /// The account.

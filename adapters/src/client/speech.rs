@@ -194,7 +194,7 @@ pub fn reply(asked: Asked, response: &Response<'_>) -> Result<(Reply, Option<Ref
 pub fn to_room(msg: &ToRoom, out: &mut Vec<u8>) -> Result<(), WireError> {
     match msg {
         ToRoom::Login { name, key } => {
-            let key = key.map(|key| String::from_utf8_lossy(&key.expose()).into_owned()).unwrap_or_default();
+            let key = key.map(|key| key.text()).unwrap_or_default();
             let mut body = Vec::new();
             MsgLogin { name: name.to_string(), key }.encode_body(&mut body);
             frame::encode_plain(cmd::LOGIN, &body, out)

@@ -5,10 +5,9 @@ use std::time::Instant;
 use gatepass_core::{
     ids::SessionKey,
     lbs,
-    message::{Credentials, Reply, Request, RequestBody},
+    message::{Reply, Request, RequestBody},
     refusal::Refusal,
-    text::Identity,
-    verify::gamecloud::verifier::{Evidence, Issue, Unproven, Verdict, Verified, Verifier, realm},
+    verify::verifier::{Evidence, Issue, Unproven, Verdict, Verifier, credentials},
     wire::{
         gamecloud::{
             call::{self, Call},
@@ -72,7 +71,7 @@ impl Gamecloud {
             return self.log_in(&call, from).await;
         }
         match (from.side, call.control, call.func) {
-            (Side::Index, "config" | "lb", "getServerInfo") => self.locate(&call).into(),
+            (Side::Index, "config" | "lb", "getServerInfo") => self.locate(&call, from).into(),
             (Side::Index, "admin", _) => self.administer(&call, from),
             (Side::Index, ..) => Code::ERROR.into(),
             (Side::Logic, ..) => self.play(&call, from, own).await,
@@ -82,7 +81,7 @@ impl Gamecloud {
     /// Issues what a client asks for under a path. Nothing if nobody issues there.
     pub(super) fn issue(&self, path: &str, request: &call::Request, from: Origin) -> Option<String> {
         // What administrators get, they get at the Index.
-        let here = |verifier: &&dyn Verifier| from.side == Side::Index || !verifier.owns("admin");
+        let here = |verifier: &&dyn Verifier| from.side == Side::Index || !verifier.domains().has("admin");
         let verifier = self.verifiers.at(path).filter(here)?;
         let Ok(json) = request.json() else { return Some(reply::refused(Code::ILLEGAL_DATA)) };
         let Ok(call) = Call::read(&json) else { return Some(reply::refused(Code::ILLEGAL_DATA)) };
@@ -90,18 +89,22 @@ impl Gamecloud {
     }
 
     fn issued_by(&self, verifier: &dyn Verifier, call: &Call<'_>, from: Origin) -> Result<String, Unproven> {
-        verifier.issue(&Issue {
+        let issued = verifier.issue(&Issue {
             parameters: call.parameters,
             oem: &call.oem,
             peer: addr_of(from.ip),
             now: unix_seconds(),
             nonce: self.nonce(),
-        })
+        });
+        if issued == Err(Unproven::WrongKey) {
+            self.askers.guessed(from.ip);
+        }
+        issued
     }
 
-    fn locate(&self, call: &Call<'_>) -> String {
+    fn locate(&self, call: &Call<'_>, from: Origin) -> String {
         let (domain, id) = (text(&call.oem, "domain"), text(&call.oem, "openid"));
-        match self.tell_lbs(&lbs::Event::Locate { domain, id }) {
+        match self.tell_lbs(&lbs::Event::Locate { from: addr_of(from.ip), domain, id }) {
             Some(lbs::Effect::Located { endpoint, newbie, .. }) => match host_and_port(&endpoint) {
                 Some((host, port)) => reply::located(host, port, newbie),
                 None => reply::refused(Code::ERROR),
@@ -117,7 +120,7 @@ impl Gamecloud {
         let Some(admin) = self.verifiers.find("admin", None) else { return Code::ERROR.into() };
         // Whoever could have a set issued is one.
         if let Err(why) = self.issued_by(admin, call, from) {
-            return self.unproven(why, started);
+            return self.unproven(admin.name(), why, started);
         }
         let id = call.parameters.get("id").and_then(Json::text).unwrap_or_default();
         let is = match call.func {
@@ -146,7 +149,7 @@ impl Gamecloud {
         };
         let evidence = Evidence {
             domain,
-            oem: &call.oem,
+            shown: &call.oem,
             peer: addr_of(from.ip),
             now: unix_seconds(),
             nonce: self.nonce(),
@@ -158,28 +161,37 @@ impl Gamecloud {
         };
         // Administrators log in at the Index, and nobody else does.
         let verifier = verifier.filter(|_| (domain == "admin") == (from.side == Side::Index));
-        let Some(verifier) = verifier else { return self.unproven(Unproven::NoVerifier, started) };
-        let verified = match verify(verifier, &evidence).await {
-            Ok(verified) => verified,
-            Err(why) => return self.unproven(why, started),
+        let Some(verifier) = verifier else { return self.unproven("", Unproven::NoVerifier, started) };
+        let verdict = verify(verifier, &evidence).await;
+        let credentials = match credentials(verifier, &evidence, &verdict) {
+            Ok(credentials) => credentials,
+            Err(why) => return self.unproven(verifier.name(), why, started),
         };
-        let Verified { subject, age, payload, nickname } = verified;
-        if from.side == Side::Logic && !self.is_here(domain, &subject) {
+        let (subject, nickname) = match &verdict {
+            Verdict::Verified(verified) => (&verified.subject[..], verified.nickname.as_deref()),
+            Verdict::Claimed(subject) => (&subject[..], None),
+            Verdict::Ask(_) | Verdict::Refused(_) => ("", None),
+        };
+        if let Verdict::Verified(verified) = &verdict
+            && let Some(reason) = verified.remark
+        {
+            tracing::info!(%reason, "a set of gamecloud could be read in two ways");
+        }
+        if from.side == Side::Logic && !self.is_here(domain, subject) {
             return Code::ERROR.into();
         }
-        let Some(identity) = Identity::new(&realm(verifier, domain), &subject) else {
-            return Code::ILLEGAL_DATA.into();
-        };
-        let credentials = Credentials::Signed { identity, registers: verifier.registers(), payload, age };
-        match self.ask(RequestBody::Login(credentials), from).await {
+        let asked = Instant::now();
+        let reply = self.ask(RequestBody::Login(credentials), from).await;
+        self.shell.metrics().vouched(verifier.name(), &reply, asked.elapsed());
+        match reply {
             Reply::LoggedIn { name, account, newbie, session, .. } => {
-                let token = hex(&session);
+                let token = session.text();
                 let player = Player {
                     id: account.0,
-                    openid: &subject,
+                    openid: subject,
                     token: &token,
                     time: evidence.now,
-                    name: nickname.as_deref().unwrap_or(&name),
+                    name: nickname.unwrap_or(&name),
                     newbie,
                     domain,
                 };
@@ -191,10 +203,10 @@ impl Gamecloud {
     }
 
     /// Tells a client, and the operators, that nobody vouches for a player.
-    fn unproven(&self, why: Unproven, started: Instant) -> Done {
+    fn unproven(&self, verifier: &str, why: Unproven, started: Instant) -> Done {
         tracing::info!(reason = %why, "nobody vouches for a player of gamecloud");
-        let refused = Reply::Refused(Refusal::BadSignature);
-        self.shell.metrics().answered(Asked::Login, &refused, started.elapsed());
+        let refused = Reply::Refused(why.into());
+        self.shell.metrics().vouched(verifier, &refused, started.elapsed());
         reply::unproven(why).into()
     }
 
@@ -221,8 +233,7 @@ impl Gamecloud {
                 reply::answer(Code::SUCCESS, format_args!("{{\"id\":{}}}", account.0)).into()
             }
             Reply::Room { account, endpoint, key, room, scene } => {
-                let (endpoint, key) =
-                    (Quoted(&endpoint), String::from_utf8_lossy(&key.expose()).into_owned());
+                let (endpoint, key) = (Quoted(&endpoint), key.text());
                 let (id, room) = (account.0, room.0);
                 let data = format_args!(
                     "{{\"addr\":{endpoint},\"key\":\"{key}\",\"uid\":{id},\"room\":{room},\"scene\":{scene}}}"
@@ -263,7 +274,7 @@ impl Gamecloud {
                 }
             }
         };
-        if asked != Asked::Other {
+        if asked == Asked::Room {
             self.shell.metrics().answered(asked, &reply, started.elapsed());
         }
         reply
@@ -271,19 +282,13 @@ impl Gamecloud {
 }
 
 /// What a verifier says in the end, whoever it has asked.
-async fn verify(verifier: &dyn Verifier, evidence: &Evidence<'_>) -> Result<Verified, Unproven> {
-    let verdict = match verifier.check(evidence) {
+async fn verify(verifier: &dyn Verifier, evidence: &Evidence<'_>) -> Verdict {
+    match verifier.check(evidence) {
         Verdict::Ask(question) => {
             let answer = portal::ask(&question).await;
             verifier.answered(evidence, answer.as_deref())
         }
         told => told,
-    };
-    match verdict {
-        Verdict::Verified(verified) => Ok(verified),
-        Verdict::Refused(why) => Err(why),
-        // One question has to be enough.
-        Verdict::Ask(_) => Err(Unproven::NoAnswer),
     }
 }
 
@@ -297,8 +302,4 @@ fn scene(parameters: &Members<'_>) -> Option<u32> {
         Json::Number(spelling) => spelling.parse().ok(),
         value => value.text()?.parse().ok(),
     }
-}
-
-fn hex(session: &SessionKey) -> String {
-    String::from_utf8_lossy(&session.expose()).into_owned()
 }

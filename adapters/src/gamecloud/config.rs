@@ -4,12 +4,15 @@ use std::{net::SocketAddr, time::Duration};
 
 use gatepass_core::{
     lbs::{Lbs, Node, NodeId},
+    limits::Times,
     text::{Endpoint, bounded},
-    verify::gamecloud::{
-        builtin::{Admin, KINDS, OnePhase, TwoPhase},
-        set::Window,
-        sign::Secret,
-        tx::Portal,
+    verify::{
+        Window,
+        gamecloud::{
+            builtin::{Admin, KINDS, OnePhase, TwoPhase},
+            sign::Secret,
+            tx::Portal,
+        },
         verifier::Verifiers,
     },
 };
@@ -148,7 +151,7 @@ impl GamecloudConfig {
     ///
     /// # Errors
     /// What contradicts what.
-    pub fn check(&self, http: SocketAddr, shared_key: &str, window: Duration) -> Result<(), String> {
+    pub fn check(&self, http: SocketAddr, shared_key: &str, times: &Times) -> Result<(), String> {
         let Some((listen, index)) = self.listens(http) else { return Ok(()) };
         let given = [&self.secret, &self.admin_secret, &self.admin_key];
         if given.into_iter().flatten().any(String::is_empty) {
@@ -163,13 +166,7 @@ impl GamecloudConfig {
                     .into(),
             );
         }
-        if self.window_behind > window || self.window_ahead > window {
-            return Err(
-                "gamecloud: a set would count longer than it is remembered: times.signature_window is \
-                        shorter than gamecloud.window_behind or window_ahead"
-                    .into(),
-            );
-        }
+        times.check_memory("gamecloud.window_behind and window_ahead", self.window().length())?;
         if self.sticky.is_zero() {
             return Err("gamecloud: sticky must be longer than nothing".into());
         }
@@ -210,12 +207,18 @@ impl GamecloudConfig {
             .map_err(|why| format!("gamecloud.nodes: {why}"))
     }
 
+    fn window(&self) -> Window {
+        // Longer ones are not served.
+        let seconds = |time: Duration| u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        Window { back: seconds(self.window_behind), ahead: seconds(self.window_ahead) }
+    }
+
     /// The original's verifiers, those of them that are configured. `local`: nobody but this machine reaches them.
     ///
     /// # Errors
     /// If a secret is empty, which [`GamecloudConfig::check`] refuses before.
     pub(super) fn verifiers(&self, key: &SharedKey, local: bool) -> Result<Verifiers, String> {
-        let window = Window { behind: self.window_behind.as_secs(), ahead: self.window_ahead.as_secs() };
+        let window = self.window();
         let issues = self.issue_to_anybody.unwrap_or(local);
         let kinds: Vec<&str> = self.nodes.iter().map(|node| node.kind.as_str()).chain(KINDS).collect();
         let two_phase =
@@ -277,12 +280,10 @@ pub(super) fn host_and_port(text: &str) -> Option<(&str, u16)> {
 mod tests {
     use super::*;
 
-    const WINDOW: Duration = Duration::from_secs(300);
-
     fn check(change: impl FnOnce(&mut GamecloudConfig), http: &str, key: &str) -> Result<(), String> {
         let mut config = GamecloudConfig::default();
         change(&mut config);
-        config.check(http.parse().expect("an address"), key, WINDOW)
+        config.check(http.parse().expect("an address"), key, &Times::default())
     }
 
     #[test]
@@ -306,7 +307,7 @@ mod tests {
             capacity: 1,
         };
         assert!(check(|it| it.secret = Some(String::new()), "127.0.0.1:0", "k").is_err());
-        assert!(check(|it| it.window_ahead = WINDOW * 2, "127.0.0.1:0", "k").is_err());
+        assert!(check(|it| it.window_ahead *= 2, "127.0.0.1:0", "k").is_err());
         assert!(check(|it| it.nodes = vec![node("here", 1)], "127.0.0.1:0", "k").is_err());
         assert!(check(|it| it.nodes = vec![node("here:80", 2)], "127.0.0.1:0", "k").is_err());
         assert_eq!(check(|it| it.nodes = vec![node("here:80", 1)], "127.0.0.1:0", "k"), Ok(()));

@@ -16,7 +16,7 @@ use hyper::{
     header::{
         ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
         ACCESS_CONTROL_ALLOW_ORIGIN, CONNECTION, CONTENT_TYPE, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT,
-        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE,
+        SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE, VARY,
     },
     server::conn::http1,
     service::service_fn,
@@ -316,6 +316,8 @@ impl Query {
 /// What browsers ask before they let a page of another origin read an answer. Nothing here depends on cookies.
 fn allow_everybody(response: &mut Answer, origin: Option<HeaderValue>) {
     let headers = response.headers_mut();
+    // What is allowed depends on who asks: nobody may keep it for another.
+    headers.insert(VARY, HeaderValue::from_static("Origin"));
     let everything = HeaderValue::from_static("*");
     if let Some(origin) = origin {
         // Clients of socket.io ask with credentials, and then a star is not taken.

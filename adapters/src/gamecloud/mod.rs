@@ -8,7 +8,7 @@
 //! | `sockets.rs`, `socket.rs` | sessions of engine.io; what one of them has and hears |
 //! | `portal.rs` | questions to a portal |
 //!
-//! What a player brings is checked by a [`Verifier`](gatepass_core::verify::gamecloud::verifier::Verifier); the
+//! What a player brings is checked by a [`Verifier`](gatepass_core::verify::verifier::Verifier); the
 //! LoginServer makes an account and a session of it, the very one that mope's clients have. Its key is the token. So
 //! it ends when any newer login of the account begins, over whatever link, and it leads to a room on either.
 
@@ -23,9 +23,10 @@ use std::{
 
 use gatepass_core::{
     lbs::{self, Lbs, NodeId},
+    limits::Times,
     role::Entropy,
     text::bounded,
-    verify::gamecloud::{set::NONCES, verifier::Verifiers},
+    verify::{gamecloud::set::NONCES, verifier::Verifiers},
 };
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -64,6 +65,8 @@ pub(crate) struct Gamecloud {
     /// Servers of the deployment that are this process.
     own: Vec<NodeId>,
     sockets: Sockets,
+    /// The gate of the Index, where administrators show their key.
+    askers: Arc<Gate>,
     times: HttpTimes,
     nonces: AtomicU32,
 }
@@ -78,32 +81,37 @@ struct Turning {
 pub(crate) struct Parts<'a> {
     pub(crate) shell: Arc<Shell>,
     pub(crate) config: &'a GamecloudConfig,
+    pub(crate) times: &'a Times,
     pub(crate) key: &'a SharedKey,
     /// Verifiers of the embedding program, which come before the original's.
     pub(crate) verifiers: Verifiers,
-    pub(crate) times: HttpTimes,
+    pub(crate) http: HttpTimes,
     pub(crate) logic: SocketAddr,
     pub(crate) index: SocketAddr,
+    pub(crate) askers: Arc<Gate>,
     pub(crate) sockets: Arc<Gate>,
 }
 
 impl Gamecloud {
     pub(crate) fn new(parts: Parts<'_>) -> Result<Arc<Self>, String> {
-        let Parts { shell, config, key, verifiers, times, logic, index, sockets } = parts;
+        let Parts { shell, config, times, key, verifiers, http, logic, index, askers, sockets } = parts;
         let told = config.advertise.clone().unwrap_or_else(|| logic.to_string());
         let here = config::host_and_port(&told).and_then(|_| bounded(&told));
         let here = here.ok_or("gamecloud.advertise is host:port, at most 64 bytes")?;
         let lbs = config.lbs(here)?;
         let own = lbs.at(&here).cloned().collect();
         let [a, b, c, d, ..] = OsEntropy::new().bits();
+        let local = logic.ip().is_loopback() && index.ip().is_loopback();
+        verifiers.check(times).map_err(|clash| clash.to_string())?;
+        let verifiers = verifiers.and(config.verifiers(key, local)?);
         let gamecloud = Self {
             shell,
-            verifiers: verifiers
-                .and(config.verifiers(key, logic.ip().is_loopback() && index.ip().is_loopback())?),
+            verifiers,
             lbs: Mutex::new(Turning { lbs, until: Instant::now() }),
             own,
             sockets: Sockets::new(sockets),
-            times,
+            askers,
+            times: http,
             // Servers that share a secret begin in different places.
             nonces: AtomicU32::new(u32::from_le_bytes([a, b, c, d])),
         };

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use gatepass_core::verify::gamecloud::{tx::ANSWER_MAX, verifier::Question};
+use gatepass_core::verify::{gamecloud::tx::ANSWER_MAX, verifier::Question};
 use http_body_util::{BodyExt, Empty, Limited};
 use hyper::{Request, Uri, client::conn::http1, header::HOST};
 use hyper_util::rt::TokioIo;

@@ -74,11 +74,7 @@ impl Sockets {
         let id = SessionKey::new(self.entropy.lock().unwrap_or_else(PoisonError::into_inner).bits());
         let socket = Arc::new(Socket::new(id, ip, side, pass, websocket));
         let upgrades = if websocket { "" } else { "\"websocket\"" };
-        let (text, interval, patience) = (
-            String::from_utf8_lossy(&id.expose()).into_owned(),
-            PING_INTERVAL.as_millis(),
-            PING_TIMEOUT.as_millis(),
-        );
+        let (text, interval, patience) = (id.text(), PING_INTERVAL.as_millis(), PING_TIMEOUT.as_millis());
         socket.queue(format!(
             "{}{{\"sid\":\"{text}\",\"upgrades\":[{upgrades}],\"pingInterval\":{interval},\"pingTimeout\":{patience}}}",
             Kind::Open

@@ -2,6 +2,7 @@
 
 use std::{
     fmt,
+    future::ready,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     sync::Arc,
 };
@@ -278,7 +279,7 @@ impl Player {
         let answer = match &self.clients {
             Clients::Gamecloud { index } => {
                 let identity = Identity::new("official.IOS", &account).ok_or(Unclear::TooLong);
-                gamecloud::log_in(index, &self.step.of(identity)?, self.dial).await
+                gamecloud::log_in(index, &self.step.of(identity)?, self.dial, |_| ready(())).await
             }
             // Each login with a payload of its own.
             Clients::Gtarcade | Clients::Mope => {

@@ -136,7 +136,9 @@ impl Scrub<'_> {
                 *password = Password::empty();
             }
             Credentials::Guest { device } => *device = Device::new(),
-            Credentials::Signed { identity: _, registers: _, payload, age: _ } => self.payload(payload),
+            Credentials::Signed { identity: _, registers: _, payload, age: _, form: _ } => {
+                self.payload(payload);
+            }
         }
     }
 

@@ -265,7 +265,12 @@ impl Life {
             _ => None,
         };
         let center = self.roles.center.as_ref().filter(|_| role == RoleId::Center);
-        let stranger = center.and_then(|center| LinkStep::stranger(center, &event));
+        let stranger = match (center, &event) {
+            (Some(center), Event::Received { conn, msg }) => {
+                LinkStep::is_stranger(center, *conn, msg).then_some(*conn)
+            }
+            _ => None,
+        };
         if let Event::Received { conn, msg: Message::Request(request) } = &event {
             self.note(What::Requested(*conn, Box::new(request.clone())));
         }

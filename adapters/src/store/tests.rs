@@ -14,6 +14,7 @@ use gatepass_core::{
     accounts::Accounts,
     ids::{AccountId, CallId, Payload},
     message::{AccountsAnswer, AccountsAsk, Age, Answer, Ask, Asker, Credentials, Question},
+    policy::SignedText,
     refusal::Refusal,
     role::{Cx, Effect, Effects, Entropy, Event, Role, Settings},
     text::{Identity, Password, bounded},
@@ -76,7 +77,13 @@ fn guest(device: &str) -> AccountsAsk {
 fn signed(name: &str) -> AccountsAsk {
     let identity = Identity::new("portal", name).expect("short");
     let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-    verify(Credentials::Signed { identity, registers: true, payload, age })
+    verify(Credentials::Signed {
+        identity,
+        registers: true,
+        payload,
+        age,
+        form: Some(SignedText::Unambiguous),
+    })
 }
 
 fn answer(store: &SqliteAccounts, ask: AccountsAsk) -> AccountsAnswer {
@@ -215,7 +222,13 @@ fn an_identity_has_an_account_that_nothing_else_leads_to() {
     let realm = |realm, subject| {
         let identity = Identity::new(realm, subject).expect("short");
         let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-        verify(Credentials::Signed { identity, registers: true, payload, age })
+        verify(Credentials::Signed {
+            identity,
+            registers: true,
+            payload,
+            age,
+            form: Some(SignedText::Unambiguous),
+        })
     };
     let others = [
         signed("Ann"),
@@ -241,7 +254,13 @@ fn who_does_not_register_has_to_be_known() {
     let stranger = |subject| {
         let identity = Identity::new("portal", subject).expect("short");
         let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-        verify(Credentials::Signed { identity, registers: false, payload, age })
+        verify(Credentials::Signed {
+            identity,
+            registers: false,
+            payload,
+            age,
+            form: Some(SignedText::Unambiguous),
+        })
     };
     let store = memory();
     assert_eq!(answer(&store, stranger("ann")), refused(Refusal::WrongCredentials));

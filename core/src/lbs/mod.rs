@@ -13,7 +13,7 @@ use alloc::{
 };
 use core::time::Duration;
 
-use crate::text::Endpoint;
+use crate::{ids::Addr, text::Endpoint};
 
 pub mod choice;
 
@@ -21,6 +21,9 @@ pub mod choice;
 pub const NODES_MAX: usize = 1_024;
 /// Answers remembered: half of them in each of two turns.
 pub const ANSWERS_MAX: usize = 131_072;
+/// So many networks it takes to fill the smallest server: of one, no more answers are remembered in a turn, and those
+/// beyond are given as the first time. Two turns are remembered.
+pub const NETWORKS_MIN: u32 = 4;
 /// Testers on the list.
 pub const TESTERS_MAX: usize = 1_024;
 /// Longest domain of a question, in bytes; also of a kind of servers.
@@ -46,6 +49,8 @@ pub struct NodeId {
 pub enum Event<'a> {
     /// A player asks where to go.
     Locate {
+        /// Where the question comes from.
+        from: Addr,
         /// The domain, as he names it.
         domain: &'a str,
         /// His id there.
@@ -109,6 +114,9 @@ pub struct Lbs {
     now: Answers,
     before: Answers,
     testers: BTreeSet<Box<str>>,
+    /// Answers of this turn by the network that asked: whoever makes up ids takes no more places than so many.
+    askers: BTreeMap<Addr, u32>,
+    per_network: u32,
     turn: Duration,
 }
 
@@ -141,6 +149,8 @@ impl Lbs {
             now: Answers::new(),
             before: Answers::new(),
             testers: BTreeSet::new(),
+            askers: BTreeMap::new(),
+            per_network: (nodes.iter().map(|node| node.capacity).min().unwrap_or(0) / NETWORKS_MIN).max(1),
             turn,
         };
         for Node { id, endpoint, capacity } in nodes {
@@ -168,8 +178,8 @@ impl Lbs {
     /// Takes an event. At most two effects follow.
     pub fn step(&mut self, event: &Event<'_>, out: &mut Vec<Effect>) {
         match *event {
-            Event::Locate { domain, id } => {
-                let effect = self.locate(domain, id);
+            Event::Locate { from, domain, id } => {
+                let effect = self.locate(from.network(), domain, id);
                 out.push(effect);
                 if self.now.len() >= ANSWERS_MAX / 2 {
                     self.next_turn();
@@ -238,22 +248,27 @@ impl Lbs {
         domain.split('.').nth(1).and_then(known).or_else(|| self.mapping.first().map(AsRef::as_ref))
     }
 
-    fn locate(&mut self, domain: &str, id: &str) -> Effect {
+    fn locate(&mut self, network: Addr, domain: &str, id: &str) -> Effect {
         let domain = if domain.is_empty() { DEFAULT_DOMAIN } else { domain };
         if domain.len() > DOMAIN_MAX || id.is_empty() || id.len() > ID_MAX {
             return Effect::Malformed;
         }
         let Some(kind) = self.kind_of(domain, id).map(Box::<str>::from) else { return Effect::Nowhere };
         let key = (kind, domain.into(), id.into());
+        let again = self.now.contains_key(&key);
         let known = self.forget(&key);
         let stays = known.filter(|number| self.place(&key.0, *number).is_some_and(|place| place.up));
         let number = stays.or_else(|| self.choose(&key));
         let Some(number) = number else { return Effect::Nowhere };
         let node = NodeId { kind: key.0.clone(), number };
         let Some(place) = self.nodes.get_mut(&node) else { return Effect::Nowhere };
-        place.load += 1;
         let endpoint = place.endpoint;
-        self.now.insert(key, number);
+        let asked = self.askers.entry(network).or_default();
+        if again || *asked < self.per_network {
+            *asked += u32::from(!again);
+            place.load += 1;
+            self.now.insert(key, number);
+        }
         Effect::Located { endpoint, node, newbie: known.is_none() }
     }
 
@@ -300,6 +315,7 @@ impl Lbs {
             self.relieve(&kind, number);
         }
         core::mem::swap(&mut self.now, &mut self.before);
+        self.askers.clear();
     }
 
     fn set_up(&mut self, id: &NodeId, up: bool) {

@@ -10,6 +10,11 @@ fn id(kind: &str, number: u16) -> NodeId {
     NodeId { kind: kind.into(), number }
 }
 
+/// Every player has a network of his own.
+fn home(player: &str) -> Addr {
+    Addr(player.bytes().fold(0xffff, |addr, byte| addr << 8 | u128::from(byte)) << 64)
+}
+
 fn node(kind: &str, number: u16, capacity: u32) -> Node {
     let endpoint = Endpoint::from(&format!("{kind}-{number}:80")).expect("short");
     Node { id: id(kind, number), endpoint, capacity }
@@ -35,7 +40,7 @@ fn step(lbs: &mut Lbs, event: &Event<'_>) -> Vec<Effect> {
 
 /// Where somebody is sent, and whether he is new.
 fn check(lbs: &mut Lbs, domain: &str, player: &str, expected: Option<(&str, u16, bool)>) {
-    let told = match &step(lbs, &Event::Locate { domain, id: player })[0] {
+    let told = match &step(lbs, &Event::Locate { from: home(player), domain, id: player })[0] {
         Effect::Located { node, newbie, .. } => Some((node.clone(), *newbie)),
         Effect::Nowhere => None,
         other => panic!("{other:?}"),
@@ -56,14 +61,22 @@ fn a_new_id_goes_where_the_original_sends_it_and_stays() {
     check(&mut lbs, "official", "lbs1", Some(("IOS", 1, true)));
     check(&mut lbs, "", "lbs1", Some(("IOS", 1, false)));
     for domain in ["official.ios", "official.Foo", "official.x.IOS", "official.Test", "IOS"] {
-        let Effect::Located { node, .. } = &step(&mut lbs, &Event::Locate { domain, id: "a" })[0] else {
+        let Effect::Located { node, .. } =
+            &step(&mut lbs, &Event::Locate { from: Addr(1), domain, id: "a" })[0]
+        else {
             panic!("{domain}")
         };
         assert_eq!(&*node.kind, "IOS", "{domain}");
     }
-    assert!(matches!(step(&mut lbs, &Event::Locate { domain: "official", id: "" })[0], Effect::Malformed));
+    assert!(matches!(
+        step(&mut lbs, &Event::Locate { from: Addr(1), domain: "official", id: "" })[0],
+        Effect::Malformed
+    ));
     let long = "x".repeat(ID_MAX + 1);
-    assert!(matches!(step(&mut lbs, &Event::Locate { domain: "official", id: &long })[0], Effect::Malformed));
+    assert!(matches!(
+        step(&mut lbs, &Event::Locate { from: Addr(1), domain: "official", id: &long })[0],
+        Effect::Malformed
+    ));
 }
 
 #[test]
@@ -99,7 +112,8 @@ fn an_answer_is_forgotten_after_one_turn_and_before_two() {
 fn memory_has_a_bound() {
     let mut lbs = lbs(u32::MAX);
     for player in 0..ANSWERS_MAX + 10 {
-        lbs.step(&Event::Locate { domain: "official", id: &format!("{player}") }, &mut Vec::new());
+        let from = Addr((player as u128) << 64);
+        lbs.step(&Event::Locate { from, domain: "official", id: &format!("{player}") }, &mut Vec::new());
     }
     assert!(lbs.answers() <= ANSWERS_MAX);
     for tester in 0..TESTERS_MAX {
@@ -156,7 +170,7 @@ proptest! {
                 1 => Event::Down(&nodes[which]),
                 2 => Event::Tester { id: &player, is: which % 2 == 0 },
                 3 if who == 0 => Event::Turn,
-                _ => Event::Locate { domain, id: &player },
+                _ => Event::Locate { from: home(&player), domain, id: &player },
             };
             let belongs = lbs.kind_of(domain, &player).map(Box::<str>::from);
             for effect in step(&mut lbs, &event) {
@@ -167,4 +181,32 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn one_network_fills_no_server_with_ids_that_it_makes_up() {
+    let mut lbs = lbs(40);
+    let from = Addr(7 << 64);
+    let ask = |lbs: &mut Lbs, from, id: &str| match &step(
+        lbs,
+        &Event::Locate { from, domain: "official.Android", id },
+    )[0]
+    {
+        Effect::Located { newbie, .. } => *newbie,
+        other => panic!("{other:?}"),
+    };
+    for number in 0..1_000 {
+        // Other addresses of the same network are the same.
+        assert!(ask(&mut lbs, Addr(from.0 + number), &format!("made up {number}")));
+    }
+    assert_eq!(lbs.answers(), 10);
+    assert!(!ask(&mut lbs, from, "made up 3") && ask(&mut lbs, from, "made up 30"));
+    for number in 0..30 {
+        assert!(ask(&mut lbs, home(&format!("{number}")), &format!("player {number}")));
+    }
+    assert_eq!(lbs.answers(), 40);
+    // With the next turn it may ask again.
+    let _ = step(&mut lbs, &Event::Turn);
+    let _ = step(&mut lbs, &Event::Turn);
+    assert!(ask(&mut lbs, from, "made up 30") && !ask(&mut lbs, from, "made up 30"));
 }

@@ -14,7 +14,7 @@ use crate::{
         AccountsAnswer, AccountsAsk, Age, Answer, Ask, CacheAnswer, CacheAsk, CenterAnswer, CenterAsk,
         Credentials, Message, Place, Reply, Request, RequestBody,
     },
-    policy::Policy,
+    policy::{Policy, SignedText},
     refusal::Refusal,
     role::{Command, Cx, Effect, Effects, Event, Outage, Role, Step, Timer, Why},
     text::{Name, Password},
@@ -97,9 +97,8 @@ impl LoginServer {
             RequestBody::Room { session: None, .. } | RequestBody::Session { session: None } => {
                 Some(Refusal::NoSession)
             }
-            RequestBody::Login(credentials) => self
-                .backoff
-                .refuses(addr, account_name(credentials))
+            RequestBody::Login(credentials) => unvouched(&cx.settings.policy, credentials)
+                .or_else(|| self.backoff.refuses(addr, account_name(credentials)))
                 .or_else(|| signature.and_then(|(_, age)| out_of_window(&cx.settings.policy, age))),
             RequestBody::Room { .. } | RequestBody::Session { .. } => None,
         };
@@ -306,6 +305,16 @@ const fn signature(body: &RequestBody) -> Option<Signature> {
         RequestBody::Login(Credentials::Signed { payload, age, .. }) => Some((*payload, *age)),
         _ => None,
     }
+}
+
+/// Why credentials are refused for how somebody vouches for them: nobody does, or it could be meant otherwise.
+fn unvouched(policy: &Policy, credentials: &Credentials) -> Option<Refusal> {
+    let Credentials::Signed { form, .. } = credentials else { return None };
+    let taken = match form {
+        None => !policy.evidence_required,
+        Some(form) => *form == SignedText::Unambiguous || *form == policy.signed_text,
+    };
+    if taken { None } else { Some(Refusal::BadSignature) }
 }
 
 /// Why a payload of this age is refused.

@@ -11,7 +11,7 @@ use crate::{
     },
     rcenter::RCenter,
     refusal::Refusal,
-    role::{Effect, Event},
+    role::Effect,
     text::Identity,
 };
 
@@ -341,13 +341,11 @@ pub struct LinkStep<'a> {
 }
 
 impl LinkStep<'_> {
-    /// The step that RCenter is about to make, if it is on a message of somebody who has not shown the key; the
-    /// link.
+    /// Whether RCenter, as it is before the step, hears this from somebody who has not shown the key.
     #[must_use]
-    pub fn stranger(center: &RCenter, event: &Event) -> Option<ConnId> {
-        let Event::Received { conn, msg: Message::ToCenter(msg) } = event else { return None };
-        let shows_key = matches!(msg, ToCenter::Register { trusted: true, .. });
-        (center.is_unregistered(*conn) && !shows_key).then_some(*conn)
+    pub fn is_stranger(center: &RCenter, link: ConnId, msg: &Message) -> bool {
+        let shows_key = matches!(msg, Message::ToCenter(ToCenter::Register { trusted: true, .. }));
+        center.is_unregistered(link) && !shows_key
     }
 
     /// Judges it: nothing may follow but the end of that link.

@@ -12,7 +12,7 @@ use crate::attacker::{Attack, forged};
 /// A server that there is not.
 const FALSE_SERVER: ServerId = ServerId(999);
 
-/// What a request with a wrong signature is.
+/// What a request with a signature is that fits in no form.
 const WRONG: RequestBody = RequestBody::Bad(Refusal::BadSignature);
 
 /// What is not honest about a request of the attacker.
@@ -60,6 +60,9 @@ impl World {
         {
             self.breaks(setup, scratch, Property::SignatureOnce);
         }
+        if self.attacker.get().rereads(conn) {
+            self.attacker.edit().answered(conn);
+        }
         if self.attacker.get().learns(msg) {
             self.attacker.edit().learn(msg);
         }
@@ -74,9 +77,8 @@ impl World {
         let (to, msg) = match attack {
             Attack::Login { who, at } => {
                 let Some((credentials, own)) = known.credentials(who) else { return false };
-                if let Credentials::Signed { identity, .. } = credentials {
-                    let fits = setup.fits(identity, identity, false);
-                    let body = if fits { RequestBody::Login(credentials.clone()) } else { WRONG };
+                if let Credentials::Signed { form, .. } = credentials {
+                    let body = if form.is_some() { RequestBody::Login(credentials.clone()) } else { WRONG };
                     // The ledger knows itself whether it was accepted before.
                     return self.ask_as_attacker(setup, at, body, Trick::None, scratch);
                 }
@@ -123,7 +125,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to: room, label: "connects".to_owned() });
         }
-        scratch.queue.push_back((room, Event::Opened { conn, addr: address(setup) }));
+        scratch.tell(room, Event::Opened { conn, addr: address(setup) });
         match msg {
             Some(msg) => self.say_as_attacker(setup, room, conn, msg, scratch),
             None => true,
@@ -147,9 +149,9 @@ impl World {
         // He chose the other time so that it is good whenever he wants it to be.
         let age = if moved { Age::Fresh } else { self.age(setup, login, payload).unwrap_or(age) };
         setup.exercise(Properties::only(Property::Authentic));
-        let fits = setup.fits(&own, &identity, moved);
-        let (body, trick) = if fits {
-            let credentials = Credentials::Signed { identity, registers: false, payload, age };
+        let form = setup.reading(&own, &identity, moved);
+        let (body, trick) = if form.is_some() {
+            let credentials = Credentials::Signed { identity, registers: false, payload, age, form };
             (RequestBody::Login(credentials), Trick::Recast)
         } else {
             (WRONG, Trick::None)
@@ -157,25 +159,26 @@ impl World {
         let asked = self.ask_as_attacker(setup, 0, body, trick, scratch);
         if asked {
             let when = if moved { ", signed at another time" } else { "" };
-            let outcome = if fits { "reads the same" } else { "does not read the same" };
+            let outcome = match form {
+                None => "does not read the same",
+                Some(form) if form == setup.settings.policy.signed_text => "reads the same",
+                Some(_) => "reads the same to who is careless",
+            };
             let what = format!("{} for {}{when} {outcome}", words::payload(payload), identity.subject);
             note(scratch, login, &what);
         }
         asked
     }
 
-    /// Says who he is and shows nothing. Where that is enough, it counts as signed: by nobody.
+    /// Says who he is and shows nothing. Whether that is enough is for the LoginServer to say.
     fn claim(&mut self, setup: &Setup, account: u8, scratch: &mut Scratch) -> bool {
         let Some(&identity) = setup.vouched_for().get(usize::from(account)) else { return false };
         setup.exercise(Properties::only(Property::Authentic));
-        let body = if setup.settings.policy.evidence_required {
-            RequestBody::Bad(Refusal::WrongCredentials)
-        } else {
-            let nothing = u128::MAX - u128::from(self.attacker.get().conns);
-            let payload = Payload::new(nothing.to_be_bytes());
-            RequestBody::Login(Credentials::Signed { identity, registers: false, payload, age: Age::Fresh })
-        };
-        self.ask_as_attacker(setup, 0, body, Trick::None, scratch)
+        let nothing = u128::MAX - u128::from(self.attacker.get().conns);
+        let payload = Payload::new(nothing.to_be_bytes());
+        let age = Age::Fresh;
+        let credentials = Credentials::Signed { identity, registers: false, payload, age, form: None };
+        self.ask_as_attacker(setup, 0, RequestBody::Login(credentials), Trick::None, scratch)
     }
 
     /// Asks for the datagrams of whoever came in by this token. Its account stands beside it wherever he read it.
@@ -193,7 +196,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to: room, label: words::message(&msg) });
         }
-        scratch.queue.push_back((room, Event::Datagram { addr: address(setup), port: 1, msg }));
+        scratch.tell(room, Event::Datagram { addr: address(setup), port: 1, msg });
         true
     }
 
@@ -215,7 +218,7 @@ impl World {
             return false;
         }
         let conn = self.next_attackers_conn(setup, 0);
-        scratch.queue.push_back((center, Event::Opened { conn, addr: address(setup) }));
+        scratch.tell(center, Event::Opened { conn, addr: address(setup) });
         self.say_as_attacker(setup, center, conn, Message::ToCenter(says), scratch)
     }
 
@@ -255,7 +258,7 @@ impl World {
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to, label: words::message(&msg) });
         }
-        scratch.queue.push_back((to, Event::Received { conn, msg }));
+        scratch.tell(to, Event::Received { conn, msg });
         true
     }
 

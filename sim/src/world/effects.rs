@@ -9,46 +9,58 @@ use gatepass_core::{
 use super::*;
 
 impl World {
-    pub(super) fn perform(&mut self, setup: &Setup, node: usize, effect: Effect, scratch: &mut Scratch) {
+    /// `known`: the effect follows from a step that was taken before.
+    pub(super) fn perform(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        effect: &Effect,
+        known: Option<&Known>,
+        scratch: &mut Scratch,
+    ) {
+        let parcel = |to: usize, lane: u32, life: Option<u8>, body: &dyn Fn() -> Body| {
+            let packet = || Packet { from: node as u16, to: to as u16, lane, life, body: body() };
+            Parcel::of(known, (node, to, lane, life), packet)
+        };
         match effect {
-            Effect::Send { conn, msg } => self.send(setup, node, conn, msg, scratch),
+            Effect::Send { conn, msg } => self.send(setup, node, *conn, msg, known, scratch),
             Effect::ToCenter(msg) => {
                 if let Some(link) = self.hosts[node].get().link {
-                    let body = Body::Message(link, msg);
-                    self.post(setup, node, setup.center(), lane(link), None, body, scratch);
+                    let body = || Body::Message(link, msg.clone());
+                    self.post(setup, parcel(setup.center(), lane(link), None, &body), scratch);
                 } else if matches!(msg, Message::ToCenter(ToCenter::Kick(_))) {
                     self.past.kick_lost = true;
                     if let Some(log) = &mut scratch.log {
-                        let label = words::message(&msg);
+                        let label = words::message(msg);
                         log.push(Happening::Lost { from: node, to: setup.center(), label });
                     }
                 }
             }
             Effect::Ask { call, ask } => {
-                let to = setup.service(&ask);
                 let life = u64::from(self.hosts[node].get().life);
                 let from = Asker(node as u64 | life << 16);
-                let question = Question { from, call, ask };
-                self.post(setup, node, to, lane(call.conn), None, Body::Asked(question), scratch);
+                let body = || Body::Asked(Question { from, call: *call, ask: ask.clone() });
+                let asked = parcel(setup.service(ask), lane(call.conn), None, &body);
+                self.post(setup, asked, scratch);
             }
             Effect::Answer { to, call, answer } => {
                 let life = (to.0 >> 16) as u8;
                 let to = (to.0 & 0xffff) as usize;
-                let body = Body::Answered(call, answer);
-                self.post(setup, node, to, lane(call.conn), Some(life), body, scratch);
+                let body = || Body::Answered(*call, answer.clone());
+                self.post(setup, parcel(to, lane(call.conn), Some(life), &body), scratch);
             }
             // The node's timers are set where its step is taken.
             Effect::Arm { .. } | Effect::Disarm(_) => {}
-            Effect::Connect { conn, endpoint } => self.connect(setup, node, conn, &endpoint, scratch),
-            Effect::Close(conn) => self.close(setup, node, conn, scratch),
+            Effect::Connect { conn, endpoint } => self.connect(setup, node, *conn, endpoint, scratch),
+            Effect::Close(conn) => self.close(setup, node, *conn, scratch),
             Effect::CloseAll => {
                 self.reset_players(setup, node, scratch);
-                self.hosts[node].edit().disarm_conns();
+                self.edit_host(node, scratch, &"disarm", Host::disarm_conns);
                 note(scratch, node, "closes every connection");
             }
-            Effect::Note(fact) => self.note(setup, node, &fact, scratch),
+            Effect::Note(fact) => self.note(setup, node, fact, known, scratch),
             Effect::Bound { conn, addr, .. } => {
-                if setup.player_of(conn).is_some_and(|player| addr != address_of(player)) {
+                if setup.player_of(*conn).is_some_and(|player| *addr != address_of(player)) {
                     self.breaks(setup, scratch, Property::Authentic);
                 }
             }
@@ -61,21 +73,23 @@ impl World {
         setup: &Setup,
         node: usize,
         conn: ConnId,
-        msg: Message,
+        msg: &Message,
+        known: Option<&Known>,
         scratch: &mut Scratch,
     ) {
-        if let Message::Request(Request { body: RequestBody::Login(credentials), .. }) = &msg {
+        if let Message::Request(Request { body: RequestBody::Login(credentials), .. }) = msg {
             self.sign(credentials);
         }
-        if let Message::Reply(reply) = &msg {
-            let judgement =
-                self.edit_ledger(scratch, &("replied", conn, reply), |ledger| ledger.replied(conn, reply));
+        if let Message::Reply(reply) = msg {
+            let print = known.map(|known| known.print);
+            let change = ("replied", conn, print, print.is_none().then_some(reply));
+            let judgement = self.edit_ledger(scratch, &change, |ledger| ledger.replied(conn, reply));
             self.judge(setup, scratch, judgement, false);
         }
         if setup.is_attackers(conn) && !matches!(msg, Message::Request(_) | Message::ToRoom(_)) {
-            return self.told_attacker(setup, node, conn, &msg, scratch);
+            return self.told_attacker(setup, node, conn, msg, scratch);
         }
-        let to = match &msg {
+        let to = match msg {
             Message::Request(_) => Some(setup.login_of(conn)),
             Message::Reply(_) | Message::ToPlayer(_) => setup.player_of(conn),
             Message::ToRoom(_) => self.net.get().room_of(conn).map(usize::from),
@@ -83,43 +97,36 @@ impl World {
             Message::ToCenter(_) => None,
         };
         let Some(to) = to else { return };
-        let body = match msg {
-            Message::ToServer(_) => Body::FromCenter(conn, msg),
-            _ => Body::Message(conn, msg),
+        let body = || match msg {
+            Message::ToServer(_) => Body::FromCenter(conn, msg.clone()),
+            _ => Body::Message(conn, msg.clone()),
         };
-        self.post(setup, node, to, lane(conn), None, body, scratch);
+        let lane = lane(conn);
+        let packet = || Packet { from: node as u16, to: to as u16, lane, life: None, body: body() };
+        self.post(setup, Parcel::of(known, (node, to, lane, None), packet), scratch);
     }
 
     /// Sends a packet; on a link that takes no time it has already arrived.
-    #[expect(clippy::too_many_arguments, reason = "the fields of a packet")]
-    pub(super) fn post(
-        &mut self,
-        setup: &Setup,
-        from: usize,
-        to: usize,
-        lane: u32,
-        life: Option<u8>,
-        body: Body,
-        scratch: &mut Scratch,
-    ) {
-        self.overhear(setup, from, to, &body);
+    pub(super) fn post(&mut self, setup: &Setup, parcel: Parcel, scratch: &mut Scratch) {
+        let Packet { from, to, life, ref body, .. } = *parcel.get();
+        let (from, to) = (usize::from(from), usize::from(to));
+        self.overhear(setup, from, to, body);
         // What comes on a connection that a player has given up can never matter again.
         if let HostRole::Player(player) = &self.hosts[to].get().role
-            && let Body::Message(conn, _) | Body::Closed(conn) = &body
+            && let Body::Message(conn, _) | Body::Closed(conn) = body
             && !player.listens(*conn)
             && setup.reductions.has(Reduction::GivenUpIsMute)
         {
             return;
         }
-        if setup.is_slow(from, to, &body) {
-            let packet = Packet { from: from as u16, to: to as u16, lane, life, body };
-            self.put(Shared::new(packet), scratch);
+        if setup.is_slow(from, to, body) {
+            self.put(parcel.shared(), scratch);
             return;
         }
         let host = self.hosts[to].get();
         let reaches = host.up && life.is_none_or(|life| life == host.life);
         if let Some(log) = &mut scratch.log {
-            let label = words::body(&body);
+            let label = words::body(body);
             log.push(if reaches {
                 Happening::Message { from, to, label }
             } else {
@@ -128,9 +135,9 @@ impl World {
         }
         if reaches {
             if matches!(body, Body::LinkClosed(_)) {
-                self.hosts[to].edit().link = None;
+                self.edit_host(to, scratch, &"unlink", |host| host.link = None);
             }
-            scratch.queue.push_back((to, body.event()));
+            scratch.tell(to, parcel.coming());
         }
     }
 
@@ -144,7 +151,7 @@ impl World {
     ) {
         let room = setup.room_at(endpoint).filter(|room| self.hosts[*room].get().up);
         let Some(room) = room else {
-            scratch.queue.push_back((node, Event::Lost(conn)));
+            scratch.tell(node, Event::Lost(conn));
             return;
         };
         self.edit_net(scratch, &("open", conn, room), |net| net.open(conn, room as u16));
@@ -152,15 +159,15 @@ impl World {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
         let addr = address_of(node);
-        scratch.queue.push_back((room, Event::Opened { conn, addr }));
-        scratch.queue.push_back((node, Event::Opened { conn, addr }));
+        scratch.tell(room, Event::Opened { conn, addr });
+        scratch.tell(node, Event::Opened { conn, addr });
     }
 
     pub(super) fn close(&mut self, setup: &Setup, node: usize, conn: ConnId, scratch: &mut Scratch) {
         if node == setup.center() {
             let room = setup.rooms().find(|room| self.hosts[*room].get().link == Some(conn));
             if let Some(room) = room {
-                self.post(setup, node, room, lane(conn), None, Body::LinkClosed(conn), scratch);
+                self.post(setup, Parcel::closing(node, room, conn, Body::LinkClosed(conn)), scratch);
             }
             return;
         }
@@ -169,11 +176,18 @@ impl World {
         self.edit_net(scratch, &("close", conn), |net| net.close(conn));
         self.forget(conn, scratch);
         if let Some(to) = to {
-            self.post(setup, node, to, lane(conn), None, Body::Closed(conn), scratch);
+            self.post(setup, Parcel::closing(node, to, conn, Body::Closed(conn)), scratch);
         }
     }
 
-    pub(super) fn note(&mut self, setup: &Setup, node: usize, fact: &Fact, scratch: &mut Scratch) {
+    pub(super) fn note(
+        &mut self,
+        setup: &Setup,
+        node: usize,
+        fact: &Fact,
+        known: Option<&Known>,
+        scratch: &mut Scratch,
+    ) {
         if let Some(log) = &mut scratch.log
             && let Some(label) = words::fact(fact)
         {
@@ -186,7 +200,9 @@ impl World {
         self.goals(setup, fact, scratch);
         let view = View { player, room_capacity: setup.settings.capacity.room };
         let judgement = if matters(fact) {
-            self.edit_ledger(scratch, &("record", fact, view.player), |ledger| ledger.record(fact, view))
+            let print = known.map(|known| known.print);
+            let change = ("record", print, print.is_none().then_some(fact), view.player);
+            self.edit_ledger(scratch, &change, |ledger| ledger.record(fact, view))
         } else {
             // It leaves nothing behind: what it exercises is all there is to it.
             self.ledger.get().exercised(fact)

@@ -38,7 +38,7 @@ impl World {
         let _ = self.take_packet(at, scratch);
         let host = self.hosts[asker].get();
         if host.up && host.life == life && asker < setup.nodes() {
-            scratch.queue.push_back((asker, Event::Answered { call, answer: Err(Outage::Down) }));
+            scratch.tell(asker, Event::Answered { call, answer: Err(Outage::Down) });
         }
         true
     }
@@ -64,8 +64,8 @@ impl World {
         net.packets.retain(|packet| !to_player(packet));
         let server = net.room_of(conn).map_or(setup.login_of(conn), usize::from);
         net.close(conn);
-        self.post(setup, player, server, lane(conn), None, Body::Closed(conn), scratch);
-        scratch.queue.push_back((player, Event::Lost(conn)));
+        self.post(setup, Parcel::closing(player, server, conn, Body::Closed(conn)), scratch);
+        scratch.tell(player, Event::Lost(conn));
         true
     }
 
@@ -75,7 +75,7 @@ impl World {
             return false;
         }
         self.faults.pause_room -= 1;
-        self.hosts[room].edit().paused = true;
+        self.edit_host(room, scratch, &"pause", |host| host.paused = true);
         note(scratch, room, "is stopped");
         true
     }
@@ -87,7 +87,7 @@ impl World {
         }
         self.faults.drain_room -= 1;
         note(scratch, room, "is drained");
-        scratch.queue.push_back((room, Event::Command(Command::Drain)));
+        scratch.tell(room, Event::Command(Command::Drain));
         true
     }
 
@@ -117,7 +117,7 @@ impl World {
             let broken = self.ledger.edit().wake(id);
             self.judge(setup, scratch, Judgement { broken, ..Judgement::default() }, false);
         }
-        scratch.queue.extend(missed.into_iter().map(|event| (room, event)));
+        scratch.queue.extend(missed.into_iter().map(|event| (room, event.into())));
         true
     }
 

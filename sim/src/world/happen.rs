@@ -1,5 +1,10 @@
 //! What the choices of a world do: messages arrive or are lost, timers run out, nodes crash, links break.
 
+use gatepass_core::{
+    ids::CallId,
+    message::{Ask, CacheAsk},
+};
+
 use super::*;
 use crate::scenario::ALWAYS;
 
@@ -9,8 +14,8 @@ impl World {
         if self.hosts[usize::from(pick.to)].get().paused {
             return false;
         }
-        let packet = self.take_packet(at, scratch);
-        let packet = packet.get();
+        let taken = self.take_packet(at, scratch);
+        let packet = taken.get();
         let (from, to) = (usize::from(packet.from), usize::from(packet.to));
         let host = self.hosts[to].get();
         let reaches = host.up && packet.life.is_none_or(|life| life == host.life);
@@ -28,9 +33,9 @@ impl World {
         }
         if reaches && open {
             if matches!(packet.body, Body::LinkClosed(_)) {
-                self.hosts[to].edit().link = None;
+                self.edit_host(to, scratch, &"unlink", |host| host.link = None);
             }
-            scratch.queue.push_back((to, packet.body.clone().event()));
+            scratch.tell(to, taken);
         }
         true
     }
@@ -87,12 +92,11 @@ impl World {
 
     /// A timer runs out.
     pub(super) fn run_out(&mut self, setup: &Setup, node: usize, timer: Timer, scratch: &mut Scratch) {
-        self.hosts[node].edit().disarm(&timer);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::At { node, label: words::timer(&timer) });
         }
         self.outlast(setup, &timer);
-        scratch.queue.push_back((node, Event::Fired(timer)));
+        scratch.tell(node, Coming::RanOut(timer));
     }
 
     pub(super) fn crash(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
@@ -113,30 +117,39 @@ impl World {
             return false;
         }
         note(scratch, node, "crashes");
-        self.net.edit().packets.retain(|packet| usize::from(packet.get().to) != node);
+        self.edit_net(scratch, &("crash", node), |net| {
+            net.packets.retain(|packet| usize::from(packet.get().to) != node);
+        });
         let keeps_memory = node == setup.cache() || node == setup.accounts();
         if node == setup.center() {
             for room in setup.rooms() {
                 self.unlink(setup, room, scratch);
             }
         } else if setup.is_login(node) {
-            self.ledger.edit().asked.retain(|conn, _| setup.login_of(*conn) != node);
+            let _ = self.edit_ledger(scratch, &("login crashed", node), |ledger| {
+                ledger.asked.retain(|conn, _| setup.login_of(*conn) != node);
+                Judgement::default()
+            });
         } else if !keeps_memory {
             self.past.room_crashed = true;
             self.unlink(setup, node, scratch);
             self.reset_players(setup, node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
-                self.ledger.edit().server_died(id);
+                let _ = self.edit_ledger(scratch, &("server died", id), |ledger| {
+                    ledger.server_died(id);
+                    Judgement::default()
+                });
             }
         }
-        let host = self.hosts[node].edit();
-        host.up = false;
-        host.paused = false;
-        host.missed.clear();
-        if !keeps_memory {
-            host.timers.clear();
-        }
+        self.edit_host(node, scratch, &("crash", keeps_memory), |host| {
+            host.up = false;
+            host.paused = false;
+            host.missed.clear();
+            if !keeps_memory {
+                host.timers.clear();
+            }
+        });
         true
     }
 
@@ -145,27 +158,42 @@ impl World {
             return false;
         }
         note(scratch, node, "starts again");
-        let host = self.hosts[node].edit();
-        host.up = true;
-        if node == setup.cache() || node == setup.accounts() {
+        let keeps_memory = node == setup.cache() || node == setup.accounts();
+        self.edit_host(node, scratch, &("restart", node), |host| {
+            host.up = true;
+            if keeps_memory {
+                return;
+            }
+            host.life += 1;
+            host.overdue = 0;
+            host.role = if setup.is_login(node) {
+                HostRole::Login(LoginServer::new())
+            } else if node == setup.center() {
+                HostRole::Center(RCenter::new())
+            } else {
+                setup.room(node - setup.first_room(), host.life)
+            };
+        });
+        if keeps_memory {
             return true;
         }
-        host.life += 1;
-        host.overdue = 0;
-        host.role = if setup.is_login(node) {
-            HostRole::Login(LoginServer::new())
-        } else if node == setup.center() {
-            HostRole::Center(RCenter::new())
-        } else {
-            setup.room(node - setup.first_room(), host.life)
-        };
-        scratch.queue.push_back((node, Event::Command(Command::Start)));
+        scratch.tell(node, Event::Command(Command::Start));
         true
     }
 
-    pub(super) fn lose_cache(&mut self, setup: &Setup, scratch: &mut Scratch) -> bool {
+    /// How the cache may begin anew.
+    pub(super) fn cache_choices(&self, choices: &mut Vec<Choice>) {
+        choices.extend((self.faults.lose_cache > 0).then_some(Choice::LoseCache));
+        choices.extend((self.faults.renew_cache > 0).then_some(Choice::RenewCache));
+    }
+
+    /// The cache begins anew. After an orderly end the next one hears what was used, and nothing else.
+    pub(super) fn renew_cache(&mut self, setup: &Setup, orderly: bool, scratch: &mut Scratch) -> bool {
+        if !spend(if orderly { &mut self.faults.renew_cache } else { &mut self.faults.lose_cache }) {
+            return false;
+        }
         let node = setup.cache();
-        note(scratch, node, "loses its memory");
+        note(scratch, node, if orderly { "ends in order and begins anew" } else { "loses its memory" });
         self.past.cache_lost = true;
         let policy = setup.settings.policy;
         let HostRole::Cache(cache) = &self.hosts[node].get().role else { return false };
@@ -178,20 +206,24 @@ impl World {
         host.role = HostRole::Cache(Cache::new(generation, policy.grace_after_loss));
         host.timers.clear();
         host.life += 1;
-        scratch.queue.push_back((node, Event::Command(Command::Start)));
+        if let Some(used) = cache.used_payloads().filter(|_| orderly) {
+            let ask = Ask::Cache(CacheAsk::Recall { used: used.collect(), last: true });
+            let (from, call) = (Asker(node as u64), CallId::default());
+            scratch.tell(node, Event::Asked(Question { from, call, ask }));
+        }
+        scratch.tell(node, Event::Command(Command::Start));
         true
     }
 
     /// The link between a RoomServer and RCenter comes up.
     pub(super) fn link(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
-        let host = self.hosts[room].edit();
         let index = room - setup.first_room();
-        let link = ConnId(FIRST_LINK + index as u64 * 100 + u64::from(host.links));
-        host.links += 1;
-        host.link = Some(link);
+        let numbers = (0..).map(|number| ConnId(FIRST_LINK + index as u64 * 100 + number));
+        let Some(link) = numbers.take(100).find(|link| !self.knows_link(setup, *link)) else { return false };
+        self.edit_host(room, scratch, &("link", link), |host| host.link = Some(link));
         let addr = gatepass_core::ids::Addr(1000 + index as u128);
-        scratch.queue.push_back((setup.center(), Event::Opened { conn: link, addr }));
-        scratch.queue.push_back((room, Event::Linked));
+        scratch.tell(setup.center(), Event::Opened { conn: link, addr });
+        scratch.tell(room, Event::Linked);
         if let Some(log) = &mut scratch.log {
             let label = "opens a link".to_owned();
             log.push(Happening::Message { from: room, to: setup.center(), label });
@@ -199,10 +231,20 @@ impl World {
         true
     }
 
+    /// Whether anything in the world still speaks of this link. The number of one that nobody speaks of is given again:
+    /// how many links there have been is nothing that anybody could notice.
+    fn knows_link(&self, setup: &Setup, link: ConnId) -> bool {
+        let center = self.hosts[setup.center()].get();
+        let on_link = |packet: &Shared<Packet>| packet.get().lane == lane(link);
+        matches!(&center.role, HostRole::Center(role) if role.knows(link))
+            || center.timers.iter().any(|timer| timer.conn() == Some(link))
+            || self.net.get().packets.iter().any(on_link)
+    }
+
     /// The link between a RoomServer and RCenter goes down; what is on it is lost.
     pub(super) fn unlink(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
         let Some(link) = self.hosts[room].get().link else { return false };
-        self.hosts[room].edit().link = None;
+        self.edit_host(room, scratch, &"unlink", |host| host.link = None);
         let center = setup.center();
         let on_link = |packet: &Shared<Packet>| {
             let packet = packet.get();
@@ -212,28 +254,25 @@ impl World {
         if self.net.get().packets.iter().any(|packet| on_link(packet) && is_kick(&packet.get().body)) {
             self.past.kick_lost = true;
         }
-        self.net.edit().packets.retain(|packet| !on_link(packet));
+        self.edit_net(scratch, &("unlink", link), |net| net.packets.retain(|packet| !on_link(packet)));
         note(scratch, room, "loses its link to rcenter");
         if self.hosts[center].get().up {
-            scratch.queue.push_back((center, Event::Lost(link)));
+            scratch.tell(center, Event::Lost(link));
         }
-        scratch.queue.push_back((room, Event::Unlinked));
+        scratch.tell(room, Event::Unlinked);
         true
     }
 
     /// Every player's connection to this RoomServer breaks.
     pub(super) fn reset_players(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) {
-        let net = self.net.edit();
-        let conns: Vec<ConnId> =
-            net.conns.iter().filter(|(_, room)| usize::from(*room) == node).map(|(conn, _)| *conn).collect();
-        net.conns.retain(|(_, room)| usize::from(*room) != node);
+        let conns = self.net.get().conns.iter().filter(|(_, room)| usize::from(*room) == node);
+        let conns: Vec<ConnId> = conns.map(|(conn, _)| *conn).collect();
         for conn in conns {
-            self.ledger.edit().closed(conn);
+            self.edit_net(scratch, &("close", conn), |net| net.close(conn));
+            self.forget(conn, scratch);
             // The attacker need not be told.
             let Some(player) = setup.player_of(conn) else { continue };
-            let (from, to) = (node as u16, player as u16);
-            let packet = Packet { from, to, lane: lane(conn), life: None, body: Body::Closed(conn) };
-            self.put(Shared::new(packet), scratch);
+            self.put(Parcel::closing(node, player, conn, Body::Closed(conn)).shared(), scratch);
         }
     }
 }

@@ -51,19 +51,19 @@ impl World {
         let end = net.find(Pick { nth: 1, ..pick }).filter(|next| {
             setup.reductions.has(Reduction::CloseWithLast) && closed(net.packets[*next].get())
         });
+        let own = |effect: &Effect| match effect {
+            Effect::Arm { .. } | Effect::Disarm(_) => true,
+            Effect::Close(conn) => net.room_of(*conn).is_none(),
+            _ => false,
+        };
+        let mut local = true;
         let mut tried = self.clone();
         let mut effects = std::mem::take(&mut scratch.effects);
         for packet in [Some(at), end].into_iter().flatten() {
-            let event = net.packets[packet].get().body.clone().event();
-            tried.take(setup, player, event, &mut effects, scratch);
+            let taken = tried.take(setup, player, net.packets[packet].clone().into(), &mut effects, scratch);
+            local &= taken.iter().flat_map(|taken| &taken.effects).chain(effects.as_slice()).all(own);
+            effects.drain();
         }
-        let own = |effect: Effect| match effect {
-            Effect::Arm { .. } | Effect::Disarm(_) => true,
-            Effect::Close(conn) => net.room_of(conn).is_none(),
-            _ => false,
-        };
-        let local = effects.drain().all(own);
-        effects.drain();
         scratch.effects = effects;
         local
     }

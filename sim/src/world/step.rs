@@ -1,6 +1,6 @@
 //! Steps of roles: until nothing follows at once, each with its timers, its checks and its effects.
 
-use gatepass_core::properties;
+use gatepass_core::properties::{self, LinkStep};
 
 use super::*;
 
@@ -12,7 +12,7 @@ impl World {
     /// Steps roles until nothing follows at once.
     pub(super) fn run(&mut self, setup: &Setup, scratch: &mut Scratch) {
         let mut steps = 0;
-        while let Some((node, event)) = scratch.queue.pop_front() {
+        while let Some((node, coming)) = scratch.queue.pop_front() {
             steps += 1;
             if steps > CASCADE_MAX {
                 self.broken = Some(Broken::Invariant("nodes answer each other for ever"));
@@ -23,54 +23,52 @@ impl World {
             }
             let host = self.hosts[node].get();
             if host.runs() {
-                self.step(setup, node, event, scratch);
+                self.step(setup, node, coming, scratch);
             } else if host.paused {
-                self.hosts[node].edit().missed.push(event);
+                self.hosts[node].edit().missed.push(coming.event());
             }
         }
     }
 
-    pub(super) fn step(&mut self, setup: &Setup, node: usize, mut event: Event, scratch: &mut Scratch) {
-        self.seen_now(setup, node, &mut event);
-        let mut effects = std::mem::take(&mut scratch.effects);
-        let unverified = match (&self.hosts[node].get().role, &event) {
-            (HostRole::Room(room), Event::Received { conn, msg: Message::ToRoom(msg) })
-                if !room.is_live(*conn) =>
-            {
-                Some((*conn, msg.clone()))
+    fn step(&mut self, setup: &Setup, node: usize, coming: Coming, scratch: &mut Scratch) {
+        let coming = self.seen_now(setup, node, coming);
+        let (mut unverified, mut stranger) = (None, None);
+        match (&self.hosts[node].get().role, coming.received()) {
+            (HostRole::Room(room), Some((conn, Message::ToRoom(_)))) if !room.is_live(conn) => {
+                unverified = Some(coming.clone());
             }
-            (HostRole::Login(_), Event::Received { conn, msg: Message::Request(request) }) => {
+            (HostRole::Login(_), Some((conn, Message::Request(request)))) => {
                 let evidence = self.evidence(setup, node, request);
                 let _ = self.edit_ledger(scratch, &("requested", conn, request, evidence), |ledger| {
-                    ledger.requested(*conn, request, evidence);
+                    ledger.requested(conn, request, evidence);
                     Judgement::default()
                 });
-                None
             }
-            _ => None,
-        };
-        let stranger = match &self.hosts[node].get().role {
-            HostRole::Center(center) => properties::LinkStep::stranger(center, &event),
-            _ => None,
-        };
-        self.take(setup, node, event, &mut effects, scratch);
-        if let Some(link) = stranger {
-            let judgement = properties::LinkStep { unverified: link, effects: effects.as_slice() }.judge();
-            self.judge(setup, scratch, judgement, false);
+            (HostRole::Center(center), Some((conn, msg))) if LinkStep::is_stranger(center, conn, msg) => {
+                stranger = Some(conn);
+            }
+            _ => {}
         }
-        if let Some((conn, msg)) = unverified {
-            let judgement =
-                properties::Step { unverified: conn, msg: &msg, effects: effects.as_slice() }.judge();
+        let mut buffer = std::mem::take(&mut scratch.effects);
+        let taken = self.take(setup, node, coming, &mut buffer, scratch);
+        let effects = taken.as_ref().map_or(buffer.as_slice(), |taken| &*taken.effects);
+        if let Some(link) = stranger {
+            self.judge(setup, scratch, LinkStep { unverified: link, effects }.judge(), false);
+        }
+        if let Some((conn, Message::ToRoom(msg))) = unverified.as_ref().and_then(Coming::received) {
+            let judgement = properties::Step { unverified: conn, msg, effects }.judge();
             self.judge(setup, scratch, judgement, false);
         }
         let overbooked = match &self.hosts[node].get().role {
-            HostRole::Center(center) => properties::promises_too_much(center, effects.as_slice()),
+            HostRole::Center(center) => properties::promises_too_much(center, effects),
             _ => false,
         };
-        for effect in effects.drain() {
-            self.perform(setup, node, effect, scratch);
+        for (nth, effect) in effects.iter().enumerate() {
+            let known = taken.as_ref().map(|taken| &taken.known[nth]);
+            self.perform(setup, node, effect, known, scratch);
         }
-        scratch.effects = effects;
+        buffer.drain();
+        scratch.effects = buffer;
         match &self.hosts[node].get().role {
             HostRole::Center(_) if overbooked => self.breaks(setup, scratch, Property::Capacity),
             HostRole::Room(room) if room.sizes().0 > setup.settings.capacity.connections as usize => {
@@ -80,33 +78,33 @@ impl World {
         }
     }
 
-    /// Steps the role of a node, and sets its timers.
+    /// Steps the role of a node, and sets its timers. What follows is in `effects`, or in what is returned: the same
+    /// step as it was taken before.
     pub(super) fn take(
         &mut self,
         setup: &Setup,
         node: usize,
-        event: Event,
+        coming: Coming,
         effects: &mut Effects,
         scratch: &mut Scratch,
-    ) {
+    ) -> Option<Arc<Taken>> {
         scratch.steps += 1;
-        let met = scratch.coverage.is_some().then(|| Met::of(self.hosts[node].get(), &event));
+        // What roles have met, and in which phase, is asked of events.
+        let event = scratch.coverage.is_some().then(|| coming.clone().event());
+        let met = event.map(|event| Met::of(self.hosts[node].get(), &event));
         let remembers = setup.reductions.has(Reduction::RememberedSteps);
         let memo = scratch.memo.as_ref().filter(|_| remembers);
-        let key = memo.map(|_| Memo::key(node, &self.hosts[node], &event));
-        if let Some((memo, key)) = scratch.memo.as_ref().zip(key)
-            && let Some(taken) = memo.get(&key)
-        {
+        let key = memo.map(|_| (node, self.hosts[node].fingerprint(), coming.print()));
+        if let Some(taken) = memo.zip(key).and_then(|(memo, key)| memo.get(&key)) {
             self.hosts[node] = taken.host.clone();
-            for effect in &taken.effects {
-                effects.push(effect.clone());
-            }
-            let ignored = taken.ignored;
-            scratch.took(met, ignored);
-            return;
+            scratch.took(met, taken.ignored);
+            return Some(taken);
         }
         let host = self.hosts[node].edit();
-        let ignored = matches!(host.step(node, &setup.settings, event, effects), Step::Ignored(_));
+        if let Coming::RanOut(timer) = &coming {
+            host.disarm(timer);
+        }
+        let ignored = matches!(host.step(node, &setup.settings, coming.event(), effects), Step::Ignored(_));
         for effect in effects.as_slice() {
             match effect {
                 Effect::Arm { timer, after } => {
@@ -130,10 +128,8 @@ impl World {
             self.broken = Some(Broken::Invariant(rule));
         }
         if let Some((memo, key)) = scratch.memo.as_mut().zip(key) {
-            let _ = self.hosts[node].fingerprint();
-            let follows = |effect: &&Effect| !matches!(effect, Effect::Arm { .. } | Effect::Disarm(_));
-            let effects = effects.as_slice().iter().filter(follows).cloned().collect();
-            memo.insert(key, Taken { host: self.hosts[node].clone(), effects, ignored });
+            memo.insert(key, &self.hosts[node], effects.as_slice(), ignored);
         }
+        None
     }
 }

@@ -10,8 +10,9 @@ use gatepass_core::{
 };
 
 use crate::{
-    events::{Draw, Kind, SERVER, endpoint},
+    events::{Draw, Kind},
     life::{CHEATS, Life, POLICIES, player, store},
+    values::{SERVER, endpoint},
 };
 
 /// Events of the longest life.

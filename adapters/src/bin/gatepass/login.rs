@@ -5,7 +5,10 @@ mod takeover;
 
 use std::{process::ExitCode, time::Duration};
 
-use gatepass_adapters::client::{Dial, Moment, Options, Trouble, What, play};
+use gatepass_adapters::{
+    client::{Dial, Moment, Options, Trouble, What, play},
+    gtarcade::{TEST_GAME, TEST_SIGN_KEY},
+};
 use gatepass_core::{
     client::{Outcome, Script},
     ids::{Addr, Payload},
@@ -52,6 +55,12 @@ pub(crate) struct Args {
     /// gamecloud's domain.
     #[arg(long, value_name = "DOMAIN", default_value = "official.IOS")]
     domain: String,
+    /// GTarcade's game.
+    #[arg(long, value_name = "ID", default_value = TEST_GAME)]
+    game: String,
+    /// The sign key of that game: this command is the platform, too.
+    #[arg(long, value_name = "KEY", default_value = TEST_SIGN_KEY, env = "GATEPASS_SIGN_KEY", hide_env_values = true)]
+    sign_key: String,
     /// Account name; without it a demo account, registered if need be.
     #[arg(long, value_name = "NAME")]
     account: Option<String>,
@@ -151,23 +160,24 @@ impl Args {
             let device = bounded(device).ok_or("a device id has at most 64 bytes")?;
             return Ok(Credentials::Guest { device });
         }
-        if self.system == SystemArg::Gtarcade {
-            if self.takeover {
+        let signed_for = match self.system {
+            SystemArg::Mope => None,
+            SystemArg::Gtarcade if self.takeover => {
                 return Err("--takeover is for accounts with a password");
             }
-            let identity = Identity::new("gtarcade", self.platform_account())
-                .ok_or("an account of the platform has 1 to 64 bytes without control characters")?;
-            // The server asks the payload, not this.
-            let (payload, age) = (Payload::default(), Age::Fresh);
-            return Ok(Credentials::Signed { identity, registers: true, payload, age });
-        }
-        if self.system == SystemArg::Gamecloud {
-            let id = self.account.as_deref().unwrap_or(DEMO.0);
-            let identity = Identity::new(&self.domain, id)
-                .ok_or("a domain has 1 to 32 bytes and an id 1 to 64, without control characters")?;
-            // The servers issue what is signed; nothing of this is sent.
-            let (payload, age) = (Payload::default(), Age::Fresh);
-            return Ok(Credentials::Signed { identity, registers: true, payload, age });
+            SystemArg::Gtarcade => Some(
+                Identity::new("gtarcade", self.platform_account())
+                    .ok_or("an account of the platform has 1 to 64 bytes without control characters")?,
+            ),
+            SystemArg::Gamecloud => Some(
+                Identity::new(&self.domain, self.account.as_deref().unwrap_or(DEMO.0))
+                    .ok_or("a domain has 1 to 32 bytes and an id 1 to 64, without control characters")?,
+            ),
+        };
+        if let Some(identity) = signed_for {
+            // Whoever is asked issues and judges what is signed; nothing of this is sent.
+            let (payload, age, form) = (Payload::default(), Age::Fresh, None);
+            return Ok(Credentials::Signed { identity, registers: true, payload, age, form });
         }
         let (account, password, register) = match (&self.account, &self.password) {
             (Some(account), Some(password)) => (account.as_str(), password.as_str(), self.register),
@@ -228,6 +238,10 @@ async fn interrupted() {
 /// A line for people.
 fn show(moment: &Moment, server: &str) {
     let (step, detail) = match &moment.what {
+        What::Located { server, newbie } => {
+            ("locate", format!("logic server at {server}{}", if *newbie { ", new there" } else { "" }))
+        }
+        What::Issued { bytes } => ("issue", format!("a signed set, {bytes} bytes")),
         What::LoggedIn { account, name, newbie, password } => {
             let mut detail = format!("{account} {:?}{}", name.as_str(), if *newbie { ", new" } else { "" });
             if let Some(password) = password {
@@ -272,6 +286,8 @@ fn took(moment: &Moment) -> String {
 fn as_json(moment: &Moment) -> Value {
     let micros = |time: Duration| u64::try_from(time.as_micros()).unwrap_or(u64::MAX);
     let mut line = match &moment.what {
+        What::Located { server, newbie } => json!({ "event": "located", "server": server, "newbie": newbie }),
+        What::Issued { bytes } => json!({ "event": "issued", "bytes": bytes }),
         What::LoggedIn { account, name, newbie, password } => json!({
             "event": "logged_in", "account": account.0, "name": name.as_str(), "newbie": newbie,
             "password": password.as_ref().map(|password| String::from_utf8_lossy(password.expose())),

@@ -5,8 +5,7 @@
 //! | [`text`] | values as JavaScript turns them into text |
 //! | [`sign`] | the signature over a set of members, and what else is made with it |
 //! | [`set`] | the signed set that a client carries from the issuer to the login, and its strict check |
-//! | [`verifier`] | a way to verify a player: the original's four, and those of embedders |
-//! | [`builtin`] | the original's four |
+//! | [`builtin`] | the original's four verifiers |
 //! | [`tx`] | the question to Tencent's service, and its answer |
 
 pub mod builtin;
@@ -14,4 +13,3 @@ pub mod set;
 pub mod sign;
 pub mod text;
 pub mod tx;
-pub mod verifier;

@@ -21,10 +21,7 @@ use alloc::{
 use core::fmt;
 
 use super::sign::{self, SIGN, Secret, Signature};
-use crate::{
-    message::Age,
-    wire::json::{Json, Members},
-};
+use crate::wire::json::{Json, Members};
 
 /// Longest id of a player, in bytes of UTF-8: as long as the subject of an identity.
 pub const ID_MAX: usize = 64;
@@ -96,36 +93,6 @@ impl fmt::Display for SetFault {
 
 impl core::error::Error for SetFault {}
 
-/// How far the time of a set may be from the verifier's, limits included.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Window {
-    /// Seconds that it may be behind.
-    pub behind: u64,
-    /// Seconds that it may be ahead.
-    pub ahead: u64,
-}
-
-impl Default for Window {
-    /// Five minutes to either side, as in the original.
-    fn default() -> Self {
-        Self { behind: 300, ahead: 300 }
-    }
-}
-
-impl Window {
-    /// Where `now` stands in the window of what was signed at `t`, both in seconds since 1970.
-    #[must_use]
-    pub const fn age(self, t: u64, now: u64) -> Age {
-        if t > now && t - now > self.ahead {
-            Age::Future
-        } else if now > t && now - t > self.behind {
-            Age::Stale
-        } else {
-            Age::Fresh
-        }
-    }
-}
-
 /// Whether a text can be a domain: 1 to [`DOMAIN_MAX`] letters, digits, `.` and `-`.
 #[must_use]
 pub fn is_domain(text: &str) -> bool {
@@ -155,7 +122,7 @@ impl Set {
 
     /// Reads a set and checks its signature, for a login into `domain`; `admin` sets have a session and no others do.
     ///
-    /// The time is not compared with a clock: see [`Window::age`].
+    /// The time is not compared with a clock: see [`Window::age`](crate::verify::Window::age).
     ///
     /// # Errors
     /// What is wrong with it.
@@ -176,6 +143,20 @@ impl Set {
             Some(own) if own != domain => Err(SetFault::OtherDomain),
             _ => Ok((set, signature)),
         }
+    }
+
+    /// What the original reads in a set: a time and an id, if the signature fits, whatever else stands there. Names and
+    /// values run into each other, so both may be the choice of whoever had it signed: this is worth no more than a
+    /// policy says.
+    #[must_use]
+    pub fn read_as_original(value: &Json<'_>, secret: &Secret) -> Option<(i64, String, Signature)> {
+        let members = value.object()?;
+        let signature = sign::check(members, secret, members.get(SIGN)?.text()?)?;
+        let time = match members.get(T)? {
+            Json::Number(spelling) => spelling.parse().ok()?,
+            other => other.text()?.parse().ok()?,
+        };
+        Some((time, members.get(ID)?.text()?.to_owned(), signature))
     }
 
     fn read(members: &Members<'_>) -> Result<Self, SetFault> {

@@ -87,6 +87,14 @@ pub fn admin_session(id: Option<&str>, key: Option<&str>, secret: &str) -> Signa
     pairs(&[("id", &[id.unwrap_or(ABSENT)]), ("key", &[key.unwrap_or(ABSENT)])], secret)
 }
 
+/// The session that an administrator gets here in a period of time: like the original's, with the period beside it, so
+/// that it ends.
+#[must_use]
+pub fn admin_session_in(period: u64, id: &str, key: &Secret, secret: &Secret) -> Signature {
+    let period = alloc::format!("{period}");
+    pairs(&[("id", &[id]), ("key", &[key.expose()]), ("period", &[&period])], secret.expose())
+}
+
 /// A signature: an MD5 digest, which is also what is remembered of what it signs.
 #[derive(Clone, Copy, Eq)]
 pub struct Signature([u8; 16]);
@@ -101,7 +109,7 @@ impl Signature {
     /// Its digits as text.
     #[must_use]
     pub fn text(&self) -> String {
-        self.digits().into_iter().map(char::from).collect()
+        self.payload().text()
     }
 
     /// What is to be remembered, so that what it signs counts once.

@@ -8,20 +8,20 @@ use alloc::{
     format,
     string::{String, ToString},
 };
-use core::{fmt::Write, net::Ipv6Addr};
+use core::net::Ipv6Addr;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 
-use super::{
-    set::ID_MAX,
-    sign::Secret,
-    verifier::{Question, Unproven},
-};
+use super::{set::ID_MAX, sign::Secret};
 use crate::{
     ids::{Addr, Payload},
-    wire::json::{self, Json},
+    verify::verifier::{Question, Unproven},
+    wire::{
+        gamecloud::call::escaped,
+        json::{self, Json},
+    },
 };
 
 /// Longest key of a player, in bytes.
@@ -82,11 +82,11 @@ impl Portal {
             ("userip", &peer),
         ];
         let plain = joined(parameters.map(|(name, value)| (name, value.to_string())));
-        let signed = format!("GET&{}&{}", encoded(PATH), encoded(&plain));
+        let signed = format!("GET&{}&{}", escaped(PATH), escaped(&plain));
         let key = format!("{}&", self.appkey.expose());
         let sig = STANDARD.encode(hmac(&key, &[signed.as_bytes()])?);
-        let query = joined(parameters.map(|(name, value)| (name, encoded(value))));
-        let url = format!("{}{PATH}?{query}&sig={}", self.url, encoded(&sig));
+        let query = joined(parameters.map(|(name, value)| (name, escaped(value))));
+        let url = format!("{}{PATH}?{query}&sig={}", self.url, escaped(&sig));
         let mark = hmac(&key, &[sig.as_bytes(), &nonce.to_be_bytes()])?;
         Some((Question { url }, Payload::new(*mark.first_chunk()?)))
     }
@@ -122,20 +122,6 @@ fn hmac(key: &str, parts: &[&[u8]]) -> Option<[u8; 20]> {
 
 fn joined<const N: usize>(parameters: [(&str, String); N]) -> String {
     parameters.map(|(name, value)| format!("{name}={value}")).join("&")
-}
-
-/// Everything but letters, digits and `-_.~` as `%XX`.
-fn encoded(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
-            out.push(char::from(byte));
-        } else {
-            // A text takes everything.
-            let _ = write!(out, "%{byte:02X}");
-        }
-    }
-    out
 }
 
 #[cfg(test)]

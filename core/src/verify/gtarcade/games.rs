@@ -3,37 +3,32 @@
 //! A payload says which game it is for, and is checked with that game's keys, so one for another game is refused
 //! even if the same key was given out twice. Only payloads of launchers count.
 
-use alloc::{collections::BTreeMap, format, string::String};
+use alloc::{collections::BTreeMap, string::String};
+use core::time::Duration;
 
-use super::{Genuine, Reason, Response, Rule, Settings, SignKeys, Strict};
-use crate::{ids::Payload, message::Age, text::Identity};
+use super::{Genuine, Reason, Response, Settings, SignKeys, Strict, TYPE};
+use crate::{
+    policy::SignedText,
+    verify::{
+        signed,
+        verifier::{Domains, Evidence, Verdict, Verified, Verifier},
+    },
+};
 
-/// A verifier of launchers' payloads.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A verifier of launchers' payloads. Its domains are `gtarcade.` and a game's id: accounts of two games are two people
+/// here.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Games {
     settings: Settings,
     keys: BTreeMap<String, SignKeys>,
-}
-
-/// Who may log in, on the platform's word.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Verified {
-    /// The realm is `gtarcade.` and the game's id, the subject the platform's account: accounts of two games are
-    /// two people here.
-    pub identity: Identity,
-    /// To be remembered, so that nobody logs in with it twice.
-    pub payload: Payload,
-    /// Where the clock stands in the payload's window. Whether an old one counts is for the LoginServer to say.
-    pub age: Age,
-    /// A strict rule that it breaks, if they are only told.
-    pub broken: Option<Rule>,
+    domains: Domains,
 }
 
 impl Games {
     /// No game yet.
     #[must_use]
-    pub const fn new(settings: Settings) -> Self {
-        Self { settings, keys: BTreeMap::new() }
+    pub fn new(settings: Settings) -> Self {
+        Self { settings, keys: BTreeMap::new(), domains: Domains::of(&[TYPE], &[]) }
     }
 
     /// Takes payloads for this game. Whether its id can be one: canonical decimal digits within 64 bits.
@@ -41,27 +36,55 @@ impl Games {
         let can_be = super::decimal(game).is_some();
         if can_be {
             self.keys.insert(game.into(), keys);
+            self.domains.add_kind(game);
         }
         can_be
     }
 
-    /// Checks the platform's answer as the launcher has passed it on. `now` is in seconds since 1970.
-    ///
-    /// # Errors
-    /// Why nobody logs in on it.
-    pub fn verify(&self, response: &[u8], now: i64) -> Result<Verified, Reason> {
-        let response = Response::read(response)?;
+    fn verify(&self, evidence: &Evidence<'_>) -> Result<Verified, Reason> {
+        let response = Response::of(evidence.shown)?;
         let game = response.claimed_game()?.ok_or(Reason::UnknownGame)?;
         let keys = self.keys.get(&game).ok_or(Reason::UnknownGame)?;
+        if response.claimed_domain()? != evidence.domain {
+            return Err(Reason::UnknownGame);
+        }
         let Genuine { account, age, payload, broken, micro, .. } =
-            response.check(keys, &self.settings, now)?;
+            response.check(keys, &self.settings, signed(evidence.now))?;
         if !micro {
             return Err(Reason::NotMicro);
         }
-        if let Some(rule) = broken.filter(|_| self.settings.strict == Strict::Enforce) {
-            return Err(Reason::Strict(rule));
+        let account = account.ok_or(Reason::NoAccount)?;
+        let form = match broken {
+            Some(_) if self.settings.strict == Strict::Enforce => SignedText::Joined,
+            _ => SignedText::Unambiguous,
+        };
+        let remark = broken.map(|rule| Reason::Strict(rule).into());
+        Ok(Verified { form, remark, ..Verified::new(account, age, payload) })
+    }
+}
+
+impl Verifier for Games {
+    fn name(&self) -> &'static str {
+        TYPE
+    }
+
+    fn domains(&self) -> &Domains {
+        &self.domains
+    }
+
+    fn is_default(&self) -> bool {
+        true
+    }
+
+    /// What is shown is the platform's answer as the launcher has passed it on ([`members`](super::members)).
+    fn check(&self, evidence: &Evidence<'_>) -> Verdict {
+        match self.verify(evidence) {
+            Ok(verified) => Verdict::Verified(verified),
+            Err(reason) => Verdict::Refused(reason.into()),
         }
-        let identity = account.and_then(|account| Identity::new(&format!("gtarcade.{game}"), &account));
-        Ok(Verified { identity: identity.ok_or(Reason::NoAccount)?, payload, age, broken })
+    }
+
+    fn memory(&self) -> Duration {
+        self.settings.window.length()
     }
 }

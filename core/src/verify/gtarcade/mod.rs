@@ -28,46 +28,18 @@ mod response;
 mod sign;
 mod strict;
 
-pub use games::{Games, Verified};
-pub use response::Response;
+pub use super::Window;
+pub use games::Games;
+pub use response::{Response, members};
 pub use sign::{SignKey, SignKeys, base, sign};
 pub use strict::Rule;
 
+/// The type of the domains of its players: behind the dot is the game's id. An account of one game is nobody in another.
+pub const TYPE: &str = "gtarcade";
 /// Bytes of a payload. PHP has no such bound; what the platform sends is below 1 KiB.
 pub const BYTES_MAX: usize = 65_536;
 /// Signed members. PHP has no such bound; the platform signs half a dozen.
 pub const MEMBERS_MAX: usize = 1_000;
-
-/// Seconds in which a payload counts, on either side of the time it was signed at.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Window {
-    /// It may be this old. The platform recommends five minutes.
-    pub back: u32,
-    /// Its time may be this far ahead of the clock here. The platform says nothing of it; without a bound one
-    /// payload with a time to come would count for as long as that takes.
-    pub ahead: u32,
-}
-
-impl Default for Window {
-    fn default() -> Self {
-        Self { back: 300, ahead: 60 }
-    }
-}
-
-impl Window {
-    /// Where a time stands, both in seconds since 1970. Both ends belong to the window; no value overflows.
-    #[must_use]
-    pub fn age(self, time: i64, now: i64) -> Age {
-        if time < now.saturating_sub(self.back.into()) {
-            Age::Stale
-        } else if time > now.saturating_add(self.ahead.into()) {
-            Age::Future
-        } else {
-            Age::Fresh
-        }
-    }
-}
 
 /// What becomes of the [`Rule`]s that the platform itself does not keep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -77,7 +49,8 @@ pub enum Strict {
     Off,
     /// A payload that breaks one is accepted, and the rule told.
     Log,
-    /// It is refused.
+    /// It is one that could be read in two ways, which the rule
+    /// [`signed_text`](crate::policy::Policy::signed_text) refuses.
     #[default]
     Enforce,
 }

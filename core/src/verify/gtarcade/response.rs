@@ -3,9 +3,13 @@
 //! The documentation calls the text `message` in its example and `msg` in its table, and `data` a list in its table
 //! and an object in its example; this reader takes what can only have been meant.
 
-use alloc::string::{String, ToString};
+use alloc::{
+    borrow::Cow,
+    format,
+    string::{String, ToString},
+};
 
-use super::{BYTES_MAX, Genuine, Reason, Settings, SignKeys, check_value};
+use super::{BYTES_MAX, Genuine, Reason, Settings, SignKeys, TYPE, check_value};
 use crate::wire::{
     json::{self, Json, Members},
     php,
@@ -13,7 +17,7 @@ use crate::wire::{
 
 /// The answer, read.
 pub struct Response<'a> {
-    members: Members<'a>,
+    members: Cow<'a, Members<'a>>,
     code: i64,
 }
 
@@ -31,12 +35,18 @@ impl<'a> Response<'a> {
     /// [`Reason::Envelope`] if it is no JSON object whose `code` is an integer or the canonical decimal text of one,
     /// [`Reason::TooLong`] if it has more than [`BYTES_MAX`] bytes.
     pub fn read(bytes: &'a [u8]) -> Result<Self, Reason> {
-        if bytes.len() > BYTES_MAX {
-            return Err(Reason::TooLong);
-        }
-        let Ok(Json::Object(members)) = json::read(bytes, php::DEPTH_MAX) else {
-            return Err(Reason::Envelope);
-        };
+        Self::among(Cow::Owned(members(bytes)?))
+    }
+
+    /// An answer whose members have been read, as [`members`] does.
+    ///
+    /// # Errors
+    /// [`Reason::Envelope`], as [`Response::read`].
+    pub fn of(members: &'a Members<'a>) -> Result<Self, Reason> {
+        Self::among(Cow::Borrowed(members))
+    }
+
+    fn among(members: Cow<'a, Members<'a>>) -> Result<Self, Reason> {
         let code = members.get("code").and_then(code).ok_or(Reason::Envelope)?;
         Ok(Self { members, code })
     }
@@ -72,6 +82,15 @@ impl<'a> Response<'a> {
         Ok(members.get("game_id").and_then(super::natural).map(|id| id.to_string()))
     }
 
+    /// The domain of that game.
+    ///
+    /// # Errors
+    /// As [`Response::claimed_game`], and [`Reason::UnknownGame`] if it names none.
+    pub fn claimed_domain(&self) -> Result<String, Reason> {
+        let game = self.claimed_game()?.ok_or(Reason::UnknownGame)?;
+        Ok(format!("{TYPE}.{game}"))
+    }
+
     /// The account that the payload names, whoever wrote it: nothing of it is checked. None if there is none.
     #[must_use]
     pub fn claimed_account(&self) -> Option<String> {
@@ -83,6 +102,20 @@ impl<'a> Response<'a> {
             return Err(Reason::Code(self.code));
         }
         self.members.get("data").ok_or(Reason::NotObject)
+    }
+}
+
+/// The members of an answer.
+///
+/// # Errors
+/// [`Reason::Envelope`] if it is no JSON object, [`Reason::TooLong`] if it has more than [`BYTES_MAX`] bytes.
+pub fn members(bytes: &[u8]) -> Result<Members<'_>, Reason> {
+    if bytes.len() > BYTES_MAX {
+        return Err(Reason::TooLong);
+    }
+    match json::read(bytes, php::DEPTH_MAX) {
+        Ok(Json::Object(members)) => Ok(members),
+        _ => Err(Reason::Envelope),
     }
 }
 

@@ -7,7 +7,13 @@ use alloc::{
 use proptest::prelude::*;
 
 use super::*;
-use crate::text::Identity;
+use crate::{
+    ids::Addr,
+    message::Credentials,
+    policy::SignedText,
+    text::{Identity, SUBJECT_MAX},
+    verify::verifier::{Evidence, Unproven, Verifier, credentials},
+};
 
 const NOW: i64 = 1_608_621_455;
 
@@ -99,31 +105,39 @@ fn a_payload_counts_for_its_game_and_its_type_only() {
     let mut games = Games::new(Settings::default());
     assert!(games.add("7", keys()) && games.add("8", SignKeys::one(SignKey::new("other"))));
     assert!(!games.add("07", keys()) && !games.add("", keys()) && !games.add("-1", keys()));
-    let verify = |members: &str, code: i32| {
+    let verify = |members: &str, code: i32, domain: &str| {
         let data = signed(&format!("{members},\"time\":{NOW}"));
         let answer = format!("{{\"code\":{code},\"message\":\"\",\"data\":{data}}}");
-        games.verify(answer.as_bytes(), NOW).map(|verified| verified.identity)
+        let shown = super::members(answer.as_bytes()).expect("an answer");
+        let evidence = Evidence { domain, shown: &shown, peer: Addr(1), now: NOW as u64, nonce: 0 };
+        match credentials(&games, &evidence, &games.check(&evidence)) {
+            Ok(Credentials::Signed { identity, form, .. }) => Ok((identity, form)),
+            Ok(other) => panic!("{other:?}"),
+            Err(why) => Err(why),
+        }
     };
+    let ann = |form| Ok((Identity::new("gtarcade.7", "ann").unwrap(), Some(form)));
+    let no = |reason| Err(Unproven::Payload(reason));
     for (members, expected) in [
-        (
-            "\"account\":\"ann\",\"game_id\":7,\"type\":\"micro\"",
-            Ok(Identity::new("gtarcade.7", "ann").unwrap()),
-        ),
-        (
-            "\"account\":\"ann\",\"game_id\":\"7\",\"type\":\"micro\"",
-            Ok(Identity::new("gtarcade.7", "ann").unwrap()),
-        ),
-        ("\"account\":\"ann\",\"game_id\":8,\"type\":\"micro\"", Err(Reason::SignMismatch)),
-        ("\"account\":\"ann\",\"game_id\":9,\"type\":\"micro\"", Err(Reason::UnknownGame)),
-        ("\"account\":\"ann\",\"type\":\"micro\"", Err(Reason::UnknownGame)),
-        ("\"account\":\"ann\",\"game_id\":7,\"type\":\"web\"", Err(Reason::NotMicro)),
-        ("\"account\":\"a&b\",\"game_id\":7,\"type\":\"micro\"", Err(Reason::Strict(Rule::Account))),
+        ("\"account\":\"ann\",\"game_id\":7,\"type\":\"micro\"", ann(SignedText::Unambiguous)),
+        ("\"account\":\"ann\",\"game_id\":\"7\",\"type\":\"micro\"", ann(SignedText::Unambiguous)),
+        ("\"account\":\"ann\",\"game_id\":7,\"nick\":\"&time=\",\"type\":\"micro\"", ann(SignedText::Joined)),
+        ("\"account\":\"ann\",\"game_id\":8,\"type\":\"micro\"", no(Reason::SignMismatch)),
+        ("\"account\":\"ann\",\"game_id\":9,\"type\":\"micro\"", no(Reason::UnknownGame)),
+        ("\"account\":\"ann\",\"type\":\"micro\"", no(Reason::UnknownGame)),
+        ("\"account\":\"ann\",\"game_id\":7,\"type\":\"web\"", no(Reason::NotMicro)),
     ] {
-        assert_eq!(verify(members, 0), expected, "{members}");
+        let game = if members.contains(":8") { "gtarcade.8" } else { "gtarcade.7" };
+        assert_eq!(verify(members, 0, game), expected, "{members}");
     }
-    let long = format!("\"account\":\"{}\",\"game_id\":7,\"type\":\"micro\"", "a".repeat(65));
-    assert_eq!(verify(&long, 0), Err(Reason::NoAccount));
-    assert_eq!(verify(&long, 3), Err(Reason::Code(3)));
+    let good = "\"account\":\"ann\",\"game_id\":7,\"type\":\"micro\"";
+    for domain in ["gtarcade.8", "gtarcade", "Gtarcade.7", "gtarcade.07", "official"] {
+        assert_eq!(verify(good, 0, domain), no(Reason::UnknownGame), "{domain}");
+    }
+    let named = |account: &str| format!("\"account\":\"{account}\",\"game_id\":7,\"type\":\"micro\"");
+    assert_eq!(verify(&named(&"a".repeat(SUBJECT_MAX)), 0, "gtarcade.7").map(|_| ()), Ok(()));
+    assert_eq!(verify(&named(&"a".repeat(SUBJECT_MAX + 1)), 0, "gtarcade.7"), Err(Unproven::Nameless));
+    assert_eq!(verify(good, 3, "gtarcade.7"), no(Reason::Code(3)));
 }
 
 #[test]

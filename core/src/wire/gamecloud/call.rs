@@ -9,7 +9,7 @@ use alloc::{
     string::{String, ToString},
     vec::Vec,
 };
-use core::fmt;
+use core::fmt::{self, Write};
 
 use zeroize::Zeroizing;
 
@@ -204,6 +204,21 @@ const OEM: &str = "oemInfo";
 
 const fn bounded(len: usize) -> Result<(), CallFault> {
     if len > REQUEST_MAX { Err(CallFault::TooLong { len }) } else { Ok(()) }
+}
+
+/// Everything but letters, digits and `-_.~` as `%XX`: a text as a value in a query.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        if byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.' | b'~') {
+            out.push(char::from(byte));
+        } else {
+            // A text takes everything.
+            let _ = write!(out, "%{byte:02X}");
+        }
+    }
+    out
 }
 
 /// Resolves `%XX` and `+`; what is no escape stays as it is.

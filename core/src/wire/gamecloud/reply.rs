@@ -3,7 +3,7 @@
 use alloc::{format, string::String};
 use core::fmt::Display;
 
-use crate::{refusal::Refusal, verify::gamecloud::verifier::Unproven, wire::json::Quoted};
+use crate::{refusal::Refusal, verify::verifier::Unproven, wire::json::Quoted};
 
 /// The code of an answer. Clients compare it with 0.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -70,6 +70,7 @@ pub fn unproven(why: Unproven) -> String {
         Unproven::Portal(ret) => answer(Code::AUTH_FAILED, format!("{{\"ret\":{ret}}}")),
         Unproven::NoAnswer => answer(Code::ILLEGAL_DATA, "{\"ret\":0}"),
         Unproven::IssuesNothing => refused(Code::ERROR),
+        Unproven::Nameless => refused(Code::ILLEGAL_DATA),
         _ => refused(Code::AUTH_FAILED),
     }
 }

@@ -1,10 +1,10 @@
-//! `gatepass login --system gtarcade`: launcher and game in one, with the server's test key in place of the platform.
+//! `gatepass login --system gtarcade`: launcher and game in one, with a game's sign key in place of the platform.
 
 use std::time::{Duration, Instant};
 
 use gatepass_adapters::{
     client::{System, What, play},
-    gtarcade::{TEST_GAME, TEST_SIGN_KEY, signed_response},
+    gtarcade::signed_response,
     launcher::{GameLink, LauncherServer},
 };
 use gatepass_core::{
@@ -53,7 +53,7 @@ async fn linked(args: &Args, script: Script, account: &str) -> Result<bool, Stri
     let settings = LinkSettings { require_gcm: true, ..LinkSettings::default() };
     let (s_id, op_id) = STARTED_FOR;
     let game =
-        GameIds { account: account.into(), g_id: TEST_GAME.into(), s_id: s_id.into(), op_id: op_id.into() };
+        GameIds { account: account.into(), g_id: args.game.clone(), s_id: s_id.into(), op_id: op_id.into() };
     let mut gcm = [0; 32];
     getrandom::fill(&mut gcm).map_err(|error| error.to_string())?;
     let gcm = Key::new(&gcm);
@@ -61,17 +61,17 @@ async fn linked(args: &Args, script: Script, account: &str) -> Result<bool, Stri
     let mut launcher = LauncherServer::start(settings, &key).await.map_err(|error| error.to_string())?;
     launcher.expect(Launch { game: game.clone(), gcm: Some(gcm.clone()) });
     let port = launcher.addr().port();
-    tell(args, "launcher", started, &format!("game {TEST_GAME} is started, port {port}"));
+    tell(args, "launcher", started, &format!("game {} is started, port {port}", args.game));
 
     let (heard, result) = oneshot::channel();
-    let account = account.to_owned();
+    let (account, game_id, sign_key) = (account.to_owned(), args.game.clone(), SignKey::new(&args.sign_key));
     let launching = tokio::spawn(async move {
         let mut heard = Some(heard);
         while let Some((conn, notice)) = launcher.next().await {
             match notice {
-                // Here a launcher asks the platform; this one has the key of the test game itself.
+                // Here a launcher asks the platform; this one has the key of the game itself.
                 LauncherNotice::Associated { .. } => {
-                    let response = signed_response(&account, TEST_GAME, &SignKey::new(TEST_SIGN_KEY));
+                    let response = signed_response(&account, &game_id, &sign_key);
                     launcher.hand_over(conn, Handover::new(&response));
                 }
                 LauncherNotice::Result(outcome) => {

@@ -103,21 +103,6 @@ fn bytes_that_move_between_members_take_the_set_with_them() {
     check(&forged, Err(SetFault::Members));
 }
 
-#[test]
-fn the_window_has_two_sides_that_belong_to_it() {
-    let window = Window { behind: 300, ahead: 60 };
-    for (t, expected) in [
-        (NOW - 300, Age::Fresh),
-        (NOW - 301, Age::Stale),
-        (NOW + 60, Age::Fresh),
-        (NOW + 61, Age::Future),
-        (0, Age::Stale),
-        (u64::MAX, Age::Future),
-    ] {
-        assert_eq!(window.age(t, NOW), expected, "{t}");
-    }
-}
-
 /// Ids, domains and nonces made of the pieces that stand between them, where a collision would have to be found.
 fn pieces(max: usize) -> impl Strategy<Value = String> {
     let piece = prop::sample::select(vec![
