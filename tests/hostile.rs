@@ -355,6 +355,26 @@ async fn a_player_who_does_not_read_is_cut_off_and_others_are_not() {
 }
 
 #[tokio::test]
+async fn a_client_who_does_not_read_his_answers_is_cut_off() {
+    let _alone = ALONE.lock().await;
+    let times = Times { request: Duration::from_millis(500), ..Times::default() };
+    let running = start(Config { times, ..Config::local() }).await;
+    let admin = running.addresses.admin.expect("operators are always served");
+    let requests = "GET /msg?c=9 HTTP/1.1\r\nHost: x\r\n\r\n".repeat(100);
+    for to in [login_addr(&running), admin] {
+        let mut deaf = connect(HOME, to).await;
+        let begin = Instant::now();
+        // Soon the server takes no more of them, since nobody takes its answers.
+        let ended = timeout(Duration::from_secs(30), async {
+            while deaf.write_all(requests.as_bytes()).await.is_ok() {}
+        });
+        ended.await.unwrap_or_else(|_| panic!("{to} waits for ever, {:?} so far", begin.elapsed()));
+        expect_service(&running).await;
+    }
+    running.shutdown().await;
+}
+
+#[tokio::test]
 async fn limits_of_a_listener_hold() {
     let _alone = ALONE.lock().await;
     let running = start(Config {

@@ -15,11 +15,18 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::TokioTimer;
 use serde::Serialize;
 use tokio::net::TcpListener;
 
-use crate::{drive::Node, gate::Gate, http::empty, peer, service::Client, shell::Shell};
+use crate::{
+    drive::Node,
+    gate::Gate,
+    http::{self, empty},
+    peer,
+    service::Client,
+    shell::Shell,
+};
 
 /// What the operator's port looks at.
 #[derive(Clone, Debug)]
@@ -43,7 +50,7 @@ struct Ready {
 /// Told while the cache does not know what an earlier one took. To end the process now would begin the wait anew.
 const DOUBTS: &str = "logins with anything signed are refused until whatever was used before a crash is too old; a restart begins this anew";
 
-/// Head of an operator's request.
+/// Head of an operator's request, and an answer to somebody who does not read it.
 const HEAD: Duration = Duration::from_secs(10);
 /// Operators and scrapers at once.
 pub(crate) const CONNECTIONS_MAX: usize = 64;
@@ -74,7 +81,7 @@ pub(crate) async fn serve(listener: TcpListener, gate: Arc<Gate>, admin: Admin) 
             let _ = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEAD)
-                .serve_connection(TokioIo::new(stream), service)
+                .serve_connection(http::io(stream, HEAD), service)
                 .await;
         });
     }

@@ -1,8 +1,6 @@
 //! Messages of the roles to and from the original's frames. What a field means is decided in
 //! [`gatepass_core::wire`]; here it only finds its place.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use gatepass_core::{
     ids::{AccountId, Addr, LinkId, RoomId, RoomKey, ServerId, SessionKey},
     message::{Credentials, Reply, Request, RequestBody, ToCenter, ToRoom, ToServer},
@@ -23,7 +21,7 @@ use gatepass_core::{
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
-use crate::{key::SharedKey, metrics::Asked};
+use crate::{clock::unix_time, key::SharedKey, metrics::Asked};
 
 /// Most bytes that `MsgLogin` may inflate to: a name and a key.
 const LOGIN_INFLATED_MAX: usize = 4_096;
@@ -75,13 +73,12 @@ pub(crate) fn reply(asked: Asked, reply: &Reply) -> (Vec<u8>, Option<String>) {
     let written = match reply {
         Reply::LoggedIn { name, account, newbie, password, session } => {
             let password = password.as_ref().and_then(|password| std::str::from_utf8(password.expose()).ok());
-            let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
             let message = RetLoginMsg {
                 account: name.as_str().into(),
                 id: account.0,
                 is_newbie: *newbie,
                 password: password.unwrap_or_default().into(),
-                time_now: now.as_secs().cast_signed(),
+                time_now: unix_time().as_secs().cast_signed(),
                 isregist: u32::from(password.is_some()),
                 ..RetLoginMsg::default()
             };

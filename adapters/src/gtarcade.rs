@@ -6,12 +6,7 @@
 //! the codes of the original, and the session is also set as the cookie of the original. With it the room is asked
 //! for as always.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    net::SocketAddr,
-    time::{SystemTime, UNIX_EPOCH},
-};
+use std::{collections::BTreeMap, fmt, net::SocketAddr};
 
 use bytes::Bytes;
 use gatepass_core::{
@@ -37,7 +32,7 @@ use hyper::body::Incoming;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
-use crate::drive::OsEntropy;
+use crate::{clock::unix_time, drive::OsEntropy};
 
 /// Where payloads are taken.
 pub const PATH: &str = "/gtarcade";
@@ -150,7 +145,7 @@ impl GtarcadeConfig {
 /// server. A random member makes each its own.
 #[must_use]
 pub fn signed_response(account: &str, game: &str, key: &SignKey) -> String {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = unix_time().as_secs();
     signed_response_at(account, game, key, now)
 }
 
@@ -184,7 +179,7 @@ pub(crate) async fn read(body: Incoming) -> Result<Zeroizing<Vec<u8>>, Refusal> 
 
 /// Reads the platform's answer. Whatever is wrong with it is for the LoginServer to answer.
 pub(crate) fn request(games: &Games, body: Result<&[u8], Refusal>, addr: Addr) -> Request {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+    let now = unix_time().as_secs();
     let credentials = body.and_then(|body| {
         vouched(games, body, addr, now).map_err(|reason| {
             tracing::info!(%reason, "a payload of GTarcade is refused");

@@ -4,6 +4,7 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, SocketAddr},
+    pin::{Pin, pin},
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -37,6 +38,7 @@ use crate::{
     metrics::Asked,
     peer,
     shell::Shell,
+    write_timeout::WriteTimeout,
 };
 
 /// Bytes of a request's head, and of what is read ahead of it.
@@ -50,7 +52,8 @@ pub struct HttpTimes {
     /// A request's head must arrive within this time, counted from the connection or the request before: so it
     /// is also how long a connection may be idle.
     pub head: Duration,
-    /// A request is answered within this time, whatever happens. The LoginServer's own limit is shorter.
+    /// A request is answered within this time, whatever happens. The LoginServer's own limit is shorter. An answer that
+    /// its client does not read is waited for as long again.
     pub request: Duration,
 }
 
@@ -64,15 +67,7 @@ pub(crate) async fn serve(
     stop: watch::Receiver<bool>,
 ) {
     let games = games.map(Arc::new);
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(times.head)
-        .max_buf_size(HEAD_MAX)
-        .max_headers(HEADERS_MAX)
-        // An answer is one small frame: to join it to its head costs less than to write two pieces.
-        .writev(false)
-        .auto_date_header(false);
+    let builder = builder(times.head, HEAD_MAX, HEADERS_MAX);
     loop {
         let (stream, from) = peer::accept(&listener).await;
         match gate.enter(from.ip()) {
@@ -91,18 +86,48 @@ async fn connection(
     client: Client,
     _pass: Pass,
     builder: http1::Builder,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) {
+    let patience = client.times.request;
     let service = service_fn(|request| client.answer(request));
-    let connection = builder.serve_connection(TokioIo::new(stream), service);
-    let mut connection = std::pin::pin!(connection);
-    // How a connection ends is the client's business; what it was refused, it has been told.
+    let connection = builder.serve_connection(io(stream, patience), service);
+    run(connection, http1::Connection::graceful_shutdown, stop, patience).await;
+}
+
+/// How every front speaks HTTP: a head that is bounded in time, bytes and headers.
+pub(crate) fn builder(head: Duration, head_max: usize, headers_max: usize) -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_buf_size(head_max)
+        .max_headers(headers_max)
+        // An answer is small: to join it to its head costs less than to write two pieces.
+        .writev(false)
+        .auto_date_header(false);
+    builder
+}
+
+/// A connection as hyper takes it. A peer that does not read its answers is waited for this long.
+pub(crate) fn io(stream: TcpStream, patience: Duration) -> TokioIo<WriteTimeout<TcpStream>> {
+    TokioIo::new(WriteTimeout::new(stream, patience))
+}
+
+/// Runs a connection to its end, or until `stop` changes: then what is asked already is answered within `patience`.
+/// How a connection ends is the client's business; what it was refused, it has been told.
+pub(crate) async fn run<C: Future>(
+    connection: C,
+    shut_down: impl FnOnce(Pin<&mut C>),
+    mut stop: watch::Receiver<bool>,
+    patience: Duration,
+) {
+    let mut connection = pin!(connection);
     tokio::select! {
         biased;
         _ = connection.as_mut() => {}
         _ = stop.changed() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = timeout(client.times.request, connection).await;
+            shut_down(connection.as_mut());
+            let _ = timeout(patience, connection).await;
         }
     }
 }

@@ -4,7 +4,7 @@
 
 use std::{
     fmt::Write as _,
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use gatepass_core::{
@@ -15,7 +15,7 @@ use gatepass_core::{
 use metrics::{Counter, Gauge, Histogram, counter, gauge, histogram};
 use metrics_exporter_prometheus::{Matcher, PrometheusBuilder, PrometheusHandle};
 
-use crate::gate::Shut;
+use crate::{clock::unix_time, gate::Shut};
 
 /// Buckets of all times, in seconds: from a step in memory to a login that waits for a lease.
 const BUCKETS: [f64; 14] =
@@ -163,8 +163,7 @@ impl Metrics {
     }
 
     fn register(handle: PrometheusHandle, own: &[&str]) -> Self {
-        let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        gauge!("process_start_time_seconds").set(start.as_secs_f64());
+        gauge!("process_start_time_seconds").set(unix_time().as_secs_f64());
         gauge!("gatepass_build_info", "version" => env!("CARGO_PKG_VERSION")).set(1.0);
         let token = |event: &'static str| counter!("gatepass_room_tokens_total", "event" => event);
         let store = |op: &'static str| histogram!("gatepass_store_op_duration_seconds", "store" => "accounts", "op" => op);

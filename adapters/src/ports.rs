@@ -3,7 +3,7 @@
 //! Used under the shell's lock only, so whatever is queued here is queued in the order in which it happened.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, VecDeque},
     net::SocketAddr,
     sync::Arc,
     time::Duration,
@@ -52,7 +52,7 @@ pub(crate) struct Ports {
     kicks: HashMap<AccountId, Duration>,
     /// Who is told of the end of a session: as many as there are sockets.
     pub(crate) watched: HashMap<SessionKey, Watcher>,
-    pub(crate) jobs: Vec<Job>,
+    pub(crate) jobs: VecDeque<Job>,
     /// Questions that failed at once.
     pub(crate) failed: Vec<(RoleId, CallId, Outage)>,
     pub(crate) drained: bool,
@@ -87,7 +87,7 @@ impl Ports {
             entering: HashMap::new(),
             kicks: HashMap::new(),
             watched: HashMap::new(),
-            jobs: Vec::new(),
+            jobs: VecDeque::new(),
             failed: Vec::new(),
             drained: false,
         }
@@ -156,7 +156,7 @@ impl Ports {
                     let asked = service.ask(role, call, &Ask::Accounts(ask));
                     self.failed.extend(asked.err().map(|why| (role, call, why)));
                 }
-                None => self.jobs.push(Job { waiter: Waiter::Role(role, call), ask }),
+                None => self.jobs.push_back(Job { waiter: Waiter::Role(role, call), ask }),
             },
             Out::Ask { role, call, ask } => {
                 let asked = match self.services.of(&ask) {

@@ -38,7 +38,10 @@ pub use replay::Fault;
 pub use tape::{Recorder, Tape, Witnessed};
 pub use writer::Recording;
 
-use crate::drive::{Origin, RoleId};
+use crate::{
+    clock::unix_time,
+    drive::{Origin, RoleId},
+};
 
 /// What names of recordings end with.
 pub const EXTENSION: &str = "trace";
@@ -87,7 +90,7 @@ impl Began {
         let since_boot = Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_nsec).unwrap_or(0));
         // Where there is no such file, every machine is taken for the same: then a directory is for one machine.
         let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-        let wall = std::time::SystemTime::UNIX_EPOCH.elapsed().unwrap_or_default();
+        let wall = unix_time();
         Self { boot: boot.trim().to_owned(), monotonic: nanos(since_boot), wall: nanos(wall) }
     }
 }

@@ -5,7 +5,6 @@
 //! Questions to stores are carried out after the lock is released.
 
 use std::{
-    collections::VecDeque,
     mem,
     sync::{
         Arc, Mutex, MutexGuard,
@@ -339,7 +338,7 @@ impl Shell {
         act(&mut inner, now);
         let mut reply = inner.carry_out(current, now, &self.metrics);
         look(&mut inner, reply.is_some());
-        let mut jobs = VecDeque::from(mem::take(&mut inner.ports.jobs));
+        let mut jobs = mem::take(&mut inner.ports.jobs);
         // A store that answers at once is asked before anybody is made to wait for the answer.
         while let Some(job) = jobs.pop_front() {
             if let (AccountsAsk::Played { .. }, Some(lanes)) = (&job.ask, &self.lanes) {
@@ -360,6 +359,10 @@ impl Shell {
             let more = inner.carry_out(current, now, &self.metrics);
             reply = reply.or(more);
             jobs.extend(inner.ports.jobs.drain(..));
+        }
+        // The next turn uses its memory again.
+        if inner.ports.jobs.capacity() == 0 {
+            inner.ports.jobs = jobs;
         }
         let wake = match (inner.next(), inner.asleep_until) {
             (Some(next), Some(asleep)) => next < asleep,

@@ -1,26 +1,35 @@
 //! The times of named timers. Roles say *after*; this table knows *when*.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    cmp::Reverse,
+    collections::{BinaryHeap, HashMap},
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use gatepass_core::role::Timer;
 
 use crate::drive::RoleId;
 
 /// Timers of all roles of one process, in the order in which they end.
 ///
-/// Times are distances from the start of the process, so that tests can make them up.
+/// Times are distances from the start of the process, so that tests can make them up. Nearly all timers are disarmed or
+/// armed anew long before they end, so an entry of the heap is not searched for then: it stays until it comes up, or
+/// until most entries are such.
 #[derive(Debug, Default)]
 pub struct Timers {
-    by_name: HashMap<(RoleId, Timer), Key>,
-    by_time: BTreeMap<Key, (RoleId, Timer)>,
+    /// Strangers choose only the names in pauses, of which there are few: a quick hash will do.
+    by_name: HashMap<(RoleId, Timer), Key, RandomState>,
+    /// The first of them is armed; others may not be any more.
+    by_time: BinaryHeap<Reverse<(Key, (RoleId, Timer))>>,
     armed: u64,
 }
 
-/// A deadline, and the order of arming among equal deadlines: ties always fire in the same order.
+/// A deadline, and the order of arming among equal deadlines: ties always fire in the same order. No two are equal.
 type Key = (Duration, u64);
+
+/// Entries of the heap that are not armed any more, beyond as many as are.
+const DISARMED_MAX: usize = 256;
 
 impl Timers {
     /// An empty table.
@@ -33,52 +42,72 @@ impl Timers {
     pub fn arm(&mut self, role: RoleId, timer: Timer, at: Duration) {
         self.armed += 1;
         let key = (at, self.armed);
-        if let Some(old) = self.by_name.insert((role, timer), key) {
-            self.by_time.remove(&old);
+        let old = self.by_name.insert((role, timer), key);
+        self.by_time.push(Reverse((key, (role, timer))));
+        if let Some(old) = old {
+            self.tidy(old);
         }
-        self.by_time.insert(key, (role, timer));
     }
 
     /// Forgets a timer; nothing happens if it is not armed.
     pub fn disarm(&mut self, role: RoleId, timer: Timer) {
-        if let Some(key) = self.by_name.remove(&(role, timer)) {
-            self.by_time.remove(&key);
+        if let Some(old) = self.by_name.remove(&(role, timer)) {
+            self.tidy(old);
         }
     }
 
     /// Forgets every timer of a role that belongs to a connection.
     pub fn disarm_connections(&mut self, role: RoleId) {
-        self.by_time.retain(|_, (of, timer)| *of != role || timer.conn().is_none());
         self.by_name.retain(|(of, timer), _| *of != role || timer.conn().is_none());
+        self.sweep();
     }
 
     /// Takes the first timer whose deadline has come.
     pub fn due(&mut self, now: Duration) -> Option<(RoleId, Timer)> {
-        let entry = self.by_time.first_entry()?;
-        if entry.key().0 > now {
+        let Reverse(((at, _), name)) = *self.by_time.peek()?;
+        if at > now {
             return None;
         }
-        let name = entry.remove();
-        self.by_name.remove(&name);
+        let old = self.by_name.remove(&name)?;
+        self.tidy(old);
         Some(name)
     }
 
     /// The next deadline.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
-        self.by_time.first_key_value().map(|((at, _), _)| *at)
+        self.by_time.peek().map(|Reverse(((at, _), _))| *at)
     }
 
     /// How many are armed.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.by_time.len()
+        self.by_name.len()
     }
 
     /// Whether none is armed.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.by_time.is_empty()
+        self.by_name.is_empty()
+    }
+
+    /// After the timer of this key was disarmed: the first entry has to be an armed one.
+    fn tidy(&mut self, disarmed: Key) {
+        let Self { by_name, by_time, .. } = self;
+        if by_time.peek().is_some_and(|Reverse((key, _))| *key == disarmed) {
+            while by_time.peek().is_some_and(|Reverse((key, name))| by_name.get(name) != Some(key)) {
+                by_time.pop();
+            }
+        }
+        if self.by_time.len() > 2 * self.by_name.len() + DISARMED_MAX {
+            self.sweep();
+        }
+    }
+
+    /// Forgets every entry that is not armed.
+    fn sweep(&mut self) {
+        let Self { by_name, by_time, .. } = self;
+        by_time.retain(|Reverse((key, name))| by_name.get(name) == Some(key));
     }
 }
 
@@ -122,6 +151,54 @@ mod tests {
         }
         let order: Vec<_> = std::iter::from_fn(|| timers.due(at(1))).map(|(_, t)| t.conn()).collect();
         assert_eq!(order, [5, 2, 9].map(|conn| Some(ConnId(conn))));
+    }
+
+    #[test]
+    fn the_next_one_is_armed_and_memory_does_not_grow() {
+        let mut timers = Timers::new();
+        timers.arm(RoleId::Cache, Timer::Grace, at(50));
+        for conn in 0..10_000 {
+            timers.arm(RoleId::Room, Timer::Idle(ConnId(conn)), at(conn % 40));
+            timers.arm(RoleId::Room, Timer::Idle(ConnId(conn)), at(conn % 30 + 1));
+            timers.disarm(RoleId::Room, Timer::Idle(ConnId(conn)));
+            assert_eq!((timers.next(), timers.len()), (Some(at(50)), 1));
+        }
+        assert!(timers.by_time.len() <= 2 + DISARMED_MAX, "{} entries", timers.by_time.len());
+        assert_eq!(timers.due(at(60)), Some((RoleId::Cache, Timer::Grace)));
+        assert_eq!((timers.due(at(60)), timers.by_time.len()), (None, 0));
+    }
+
+    #[test]
+    fn it_is_a_table_of_names_and_times() {
+        // Against the plainest one there is, with a fixed order of whatever may come.
+        let mut timers = Timers::new();
+        let mut plain: Vec<(Duration, u64, u64)> = Vec::new();
+        let mut random = 1_u64;
+        for turn in 0..20_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (what, conn, time) = (random >> 60, random >> 40 & 31, random >> 50 & 63);
+            let timer = Timer::Idle(ConnId(conn));
+            plain.sort_unstable();
+            match what {
+                0..8 => {
+                    timers.arm(RoleId::Room, timer, at(time));
+                    plain.retain(|(_, _, of)| *of != conn);
+                    plain.push((at(time), turn, conn));
+                }
+                8..14 => {
+                    timers.disarm(RoleId::Room, timer);
+                    plain.retain(|(_, _, of)| *of != conn);
+                }
+                _ => {
+                    let due = plain.first().filter(|(end, ..)| *end <= at(time)).copied();
+                    plain.retain(|entry| Some(*entry) != due);
+                    let due = due.map(|(_, _, conn)| (RoleId::Room, Timer::Idle(ConnId(conn))));
+                    assert_eq!(timers.due(at(time)), due, "turn {turn}");
+                }
+            }
+            assert_eq!(timers.len(), plain.len());
+            assert_eq!(timers.next(), plain.iter().min().map(|(end, ..)| *end), "turn {turn}");
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use std::{
 use socket2::SockRef;
 use tokio::net::{TcpSocket, TcpStream};
 
+use super::Trouble;
+
 /// How connections are made.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Dial {
@@ -36,6 +38,18 @@ impl Dial {
         let stream = socket.connect(to).await?;
         stream.set_nodelay(true)?;
         Ok(stream)
+    }
+
+    /// Connects to `host:port`.
+    ///
+    /// # Errors
+    /// [`Trouble::Unreachable`], with what the system says.
+    pub async fn reach(&self, endpoint: &str) -> Result<TcpStream, Trouble> {
+        let connected = match resolve(endpoint).await {
+            Ok(addr) => self.connect(addr).await,
+            Err(error) => Err(error),
+        };
+        connected.map_err(|error| Trouble::Unreachable { endpoint: endpoint.to_owned(), error })
     }
 }
 

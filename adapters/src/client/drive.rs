@@ -24,7 +24,7 @@ use tokio::{
 
 use super::{
     Dial, HttpConnection, HttpError, Moment, Options, Refused, RoomConnection, System, Trouble, What,
-    gamecloud, gtarcade, http, resolve, speech,
+    gamecloud, gtarcade, http, speech,
 };
 use crate::drive::OsEntropy;
 
@@ -306,9 +306,7 @@ async fn exchange(
             Err(error) => return Err(error.into()),
         }
     }
-    let unreachable = |error| Trouble::Unreachable { endpoint: server.to_owned(), error };
-    let addr = resolve(server).await.map_err(unreachable)?;
-    let mut connection = HttpConnection::new(dial.connect(addr).await.map_err(unreachable)?);
+    let mut connection = HttpConnection::new(dial.reach(server).await?);
     let reply = speech::reply(asked, &connection.exchange(&bytes).await?)?;
     if let Some(kept) = &kept {
         keep(kept, connection);
@@ -334,10 +332,7 @@ async fn listen(
     room: RoomId,
     inbox: &mpsc::Sender<Incoming>,
 ) -> Result<(), Trouble> {
-    let unreachable = |error| Trouble::Unreachable { endpoint: endpoint.to_owned(), error };
-    let addr = resolve(endpoint).await.map_err(unreachable)?;
-    let stream = dial.connect(addr).await.map_err(unreachable)?;
-    let (reader, writer) = stream.into_split();
+    let (reader, writer) = dial.reach(endpoint).await?.into_split();
     let mut reader = RoomConnection::new(reader);
     let mut news = News::Opened(writer);
     loop {

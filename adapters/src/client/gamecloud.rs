@@ -12,7 +12,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use super::{Dial, HttpConnection, Refused, Trouble, Unclear, What, http, resolve};
+use super::{Dial, HttpConnection, Refused, Trouble, Unclear, What, http};
 
 /// Logs in, from the Index on. Each step has a connection of its own; `step` is told of those before the last.
 pub(crate) async fn log_in<F: Future<Output = ()> + Send>(
@@ -107,9 +107,7 @@ async fn answer<T: for<'a> Deserialize<'a>>(
 
 /// One GET on a connection of its own, and the text of its answer.
 async fn exchange(server: &str, target: &str, dial: Dial) -> Result<Zeroizing<String>, Trouble> {
-    let unreachable = |error| Trouble::Unreachable { endpoint: server.to_owned(), error };
-    let addr = resolve(server).await.map_err(unreachable)?;
-    let mut connection = HttpConnection::new(dial.connect(addr).await.map_err(unreachable)?);
+    let mut connection = HttpConnection::new(dial.reach(server).await?);
     let mut bytes = Zeroizing::new(Vec::new());
     http::write_request(target, server, None, false, &mut bytes);
     let response = connection.exchange(&bytes).await?;

@@ -10,7 +10,7 @@ use gatepass_core::{
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::{Dial, HttpConnection, HttpError, Refused, Trouble, Unclear, resolve};
+use super::{Dial, HttpConnection, HttpError, Refused, Trouble, Unclear};
 use crate::gtarcade::PATH;
 
 /// Reasons that only what is signed is refused for.
@@ -49,9 +49,7 @@ pub(crate) async fn log_in(
     payload: &Handover,
     dial: Dial,
 ) -> Result<(Reply, Option<Refused>), Trouble> {
-    let unreachable = |error| Trouble::Unreachable { endpoint: server.to_owned(), error };
-    let addr = resolve(server).await.map_err(unreachable)?;
-    let mut connection = HttpConnection::new(dial.connect(addr).await.map_err(unreachable)?);
+    let mut connection = HttpConnection::new(dial.reach(server).await?);
     let mut request = Zeroizing::new(Vec::new());
     write_handover(server, payload, &mut request);
     let response = connection.exchange(&request).await?;

@@ -21,7 +21,6 @@ use hyper::{
     server::conn::http1,
     service::service_fn,
 };
-use hyper_util::rt::{TokioIo, TokioTimer};
 use sha1::{Digest, Sha1};
 use tokio::{
     net::{TcpListener, TcpStream},
@@ -32,7 +31,7 @@ use tokio::{
 use super::{Gamecloud, Origin, Side, socket::Poll, sockets::Link};
 use crate::{
     gate::{Gate, Pass},
-    http::empty,
+    http::{self, empty},
     peer,
 };
 
@@ -56,14 +55,7 @@ pub(super) async fn serve(
     gate: Arc<Gate>,
     stop: watch::Receiver<bool>,
 ) {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(gamecloud.times.head)
-        .max_buf_size(HEAD_MAX)
-        .max_headers(HEADERS_MAX)
-        .writev(false)
-        .auto_date_header(false);
+    let builder = http::builder(gamecloud.times.head, HEAD_MAX, HEADERS_MAX);
     loop {
         let (stream, from) = peer::accept(&listener).await;
         match gate.enter(from.ip()) {
@@ -82,20 +74,10 @@ pub(super) async fn serve(
 }
 
 async fn connection(stream: TcpStream, client: Client, _pass: Pass, builder: http1::Builder) {
-    let mut stop = client.stop.clone();
-    let patience = client.gamecloud.times.request;
+    let (stop, patience) = (client.stop.clone(), client.gamecloud.times.request);
     let service = service_fn(|request| client.answer(request));
-    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
-    let mut connection = std::pin::pin!(connection);
-    // How a connection ends is the client's business; what it was refused, it has been told.
-    tokio::select! {
-        biased;
-        _ = connection.as_mut() => {}
-        _ = stop.changed() => {
-            connection.as_mut().graceful_shutdown();
-            let _ = timeout(patience, connection).await;
-        }
-    }
+    let connection = builder.serve_connection(http::io(stream, patience), service).with_upgrades();
+    http::run(connection, http1::UpgradeableConnection::graceful_shutdown, stop, patience).await;
 }
 
 struct Client {

@@ -18,7 +18,7 @@ use std::{
         Arc, Mutex, PoisonError,
         atomic::{AtomicU32, Ordering},
     },
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use gatepass_core::{
@@ -36,7 +36,7 @@ use tokio::{
 
 pub use self::config::{GamecloudConfig, NodeConfig, TxConfig};
 use self::sockets::Sockets;
-use crate::{drive::OsEntropy, gate::Gate, http::HttpTimes, key::SharedKey, shell::Shell};
+use crate::{clock::unix_time, drive::OsEntropy, gate::Gate, http::HttpTimes, key::SharedKey, shell::Shell};
 
 mod calls;
 pub mod config;
@@ -213,5 +213,5 @@ struct Origin {
 
 /// Seconds since 1970.
 fn unix_seconds() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
+    unix_time().as_secs()
 }

@@ -265,12 +265,10 @@ impl Life {
             _ => None,
         };
         let center = self.roles.center.as_ref().filter(|_| role == RoleId::Center);
-        let stranger = match (center, &event) {
-            (Some(center), Event::Received { conn, msg }) => {
-                LinkStep::is_stranger(center, *conn, msg).then_some(*conn)
-            }
+        let stranger = center.and_then(|center| match &event {
+            Event::Received { conn, msg } => LinkStep::stranger(center, *conn, msg),
             _ => None,
-        };
+        });
         if let Event::Received { conn, msg: Message::Request(request) } = &event {
             self.note(What::Requested(*conn, Box::new(request.clone())));
         }

@@ -1,19 +1,22 @@
 //! Passwords at rest: argon2id in PHC strings, at one cost for everybody, known or not.
 
 use argon2::{
-    Algorithm, Argon2, Params, Version,
+    Algorithm, Argon2, Block, Params, Version,
     password_hash::{
-        PasswordHasher, PasswordVerifier,
-        phc::{Ident, PasswordHash},
+        PasswordHasher,
+        phc::{Ident, Output, PasswordHash, Salt},
     },
 };
 use gatepass_core::text::Password;
+use subtle::ConstantTimeEq;
 
 use super::StoreError;
 
 /// The most a *stored* hash may ask for, so that a damaged or planted row cannot stop the service:
 /// memory in KiB, passes, lanes.
 const STORED_MAX: (u32, u32, u32) = (256 * 1024, 16, 8);
+/// Blocks, of one KiB, of the smallest hash that argon2id allows.
+const SMALL: usize = 8;
 /// Bytes of salt.
 const SALT: usize = 16;
 
@@ -41,7 +44,14 @@ impl HashCost {
 pub(super) struct Passwords {
     argon2: Argon2<'static>,
     /// The hash of a password that nobody knows: an unknown account is checked against it.
-    nobody: PasswordHash,
+    nobody: Stored,
+}
+
+/// A stored hash, read: it brings its own cost along.
+struct Stored {
+    argon2: Argon2<'static>,
+    salt: Salt,
+    hash: Output,
 }
 
 impl Passwords {
@@ -49,7 +59,7 @@ impl Passwords {
         let argon2 = Argon2::new(Algorithm::Argon2id, Version::V0x13, cost.params()?);
         let mut unknown = [0; 32];
         getrandom::fill(&mut unknown).map_err(|_| StoreError::Entropy)?;
-        let nobody = hash_with(&argon2, &unknown)?;
+        let nobody = Stored::of(&hash_with(&argon2, &unknown)?)?;
         Ok(Self { argon2, nobody })
     }
 
@@ -61,21 +71,12 @@ impl Passwords {
     /// Whether this is the password behind a stored hash.
     pub(super) fn verify(&self, password: &Password, stored: &str) -> Result<bool, StoreError> {
         let stored = PasswordHash::new(stored).map_err(|_| StoreError::StoredHash)?;
-        check_stored(&stored)?;
-        self.compare(password, &stored)
+        Stored::of(&stored)?.fits(password)
     }
 
     /// Spends the time of a check on behalf of an account that does not exist. Always `false`.
     pub(super) fn verify_nobody(&self, password: &Password) -> Result<bool, StoreError> {
-        self.compare(password, &self.nobody).map(|_| false)
-    }
-
-    fn compare(&self, password: &Password, stored: &PasswordHash) -> Result<bool, StoreError> {
-        match self.argon2.verify_password(password.expose(), stored) {
-            Ok(()) => Ok(true),
-            Err(argon2::password_hash::Error::PasswordInvalid) => Ok(false),
-            Err(_) => Err(StoreError::StoredHash),
-        }
+        self.nobody.fits(password).map(|_| false)
     }
 }
 
@@ -85,13 +86,34 @@ fn hash_with(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, Store
     argon2.hash_password_with_salt(password, &salt).map_err(|_| StoreError::Hashing)
 }
 
-fn check_stored(stored: &PasswordHash) -> Result<(), StoreError> {
-    let params = Params::try_from(stored).map_err(|_| StoreError::StoredHash)?;
-    let (memory, passes, lanes) = STORED_MAX;
-    let bounded = params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes;
-    let complete = stored.salt.is_some() && stored.hash.is_some();
-    let ours = Ident::new("argon2id").is_ok_and(|ours| stored.algorithm == ours);
-    if bounded && complete && ours { Ok(()) } else { Err(StoreError::StoredHash) }
+impl Stored {
+    fn of(stored: &PasswordHash) -> Result<Self, StoreError> {
+        let params = Params::try_from(stored).map_err(|_| StoreError::StoredHash)?;
+        let (memory, passes, lanes) = STORED_MAX;
+        let bounded = params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes;
+        let ours = Ident::new("argon2id").is_ok_and(|ours| stored.algorithm == ours);
+        let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
+        match (version, stored.salt, stored.hash) {
+            (Ok(version), Some(salt), Some(hash)) if bounded && ours => {
+                Ok(Self { argon2: Argon2::new(Algorithm::Argon2id, version, params), salt, hash })
+            }
+            _ => Err(StoreError::StoredHash),
+        }
+    }
+
+    fn fits(&self, password: &Password) -> Result<bool, StoreError> {
+        let mut computed = [0; Output::MAX_LENGTH];
+        let computed = &mut computed[..self.hash.len()];
+        let (password, salt) = (password.expose(), &*self.salt);
+        let done = if self.argon2.params().block_count() <= SMALL {
+            // As much as this is cheaper to have on the stack.
+            self.argon2.hash_password_into_with_memory(password, salt, computed, &mut [Block::new(); SMALL])
+        } else {
+            self.argon2.hash_password_into(password, salt, computed)
+        };
+        done.map_err(|_| StoreError::StoredHash)?;
+        Ok(self.hash.as_bytes().ct_eq(computed).into())
+    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     sync::{Mutex, MutexGuard, PoisonError},
-    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
+    time::{Duration, Instant},
 };
 
 use blake2::{Blake2b, Digest, digest::consts::U32};
@@ -23,6 +23,7 @@ use super::{
     password::{HashCost, Passwords},
     schema,
 };
+use crate::clock::unix_time;
 
 /// How long a statement waits for another program's write.
 const BUSY: Duration = Duration::from_secs(5);
@@ -509,6 +510,5 @@ fn account_id(id: i64) -> Result<AccountId, StoreError> {
 }
 
 fn unix_seconds() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_secs()).unwrap_or(i64::MAX)
+    i64::try_from(unix_time().as_secs()).unwrap_or(i64::MAX)
 }

@@ -343,9 +343,10 @@ pub struct LinkStep<'a> {
 impl LinkStep<'_> {
     /// Whether RCenter, as it is before the step, hears this from somebody who has not shown the key.
     #[must_use]
-    pub fn is_stranger(center: &RCenter, link: ConnId, msg: &Message) -> bool {
-        let shows_key = matches!(msg, Message::ToCenter(ToCenter::Register { trusted: true, .. }));
-        center.is_unregistered(link) && !shows_key
+    pub fn stranger(center: &RCenter, conn: ConnId, msg: &Message) -> Option<ConnId> {
+        let Message::ToCenter(msg) = msg else { return None };
+        let shows_key = matches!(msg, ToCenter::Register { trusted: true, .. });
+        (center.is_unregistered(conn) && !shows_key).then_some(conn)
     }
 
     /// Judges it: nothing may follow but the end of that link.

@@ -503,9 +503,9 @@ fn a_link_without_the_key_is_closed_unless_nobody_asks_for_it() {
         it.policy.links_verified = links_verified;
         let _ = it.step(Event::Opened { conn: ConnId(1), addr: A });
         assert!(it.role.is_unregistered(ConnId(1)) && !it.role.is_unregistered(ConnId(2)));
-        let msg = Message::ToCenter(register.clone());
-        assert!(LinkStep::is_stranger(&it.role, ConnId(1), &msg));
-        let _ = it.step(Event::Received { conn: ConnId(1), msg });
+        let (conn, msg) = (ConnId(1), Message::ToCenter(register.clone()));
+        assert_eq!(LinkStep::stranger(&it.role, conn, &msg), Some(conn));
+        let _ = it.step(Event::Received { conn, msg });
         let judged = LinkStep { unverified: ConnId(1), effects: &it.did }.judge();
         let broken = if links_verified { Properties::NONE } else { judged.met };
         assert_eq!((it.role.sizes().0, judged.broken), (servers, broken));

@@ -44,16 +44,20 @@ impl World {
                     Judgement::default()
                 });
             }
-            (HostRole::Center(center), Some((conn, msg))) if LinkStep::is_stranger(center, conn, msg) => {
-                stranger = Some(conn);
-            }
             _ => {}
         }
+        let stranger = match (&self.hosts[node].get().role, coming.received()) {
+            (HostRole::Center(center), Some((conn, msg))) => {
+                properties::LinkStep::stranger(center, conn, msg)
+            }
+            _ => None,
+        };
         let mut buffer = std::mem::take(&mut scratch.effects);
         let taken = self.take(setup, node, coming, &mut buffer, scratch);
         let effects = taken.as_ref().map_or(buffer.as_slice(), |taken| &*taken.effects);
         if let Some(link) = stranger {
-            self.judge(setup, scratch, LinkStep { unverified: link, effects }.judge(), false);
+            let judgement = properties::LinkStep { unverified: link, effects }.judge();
+            self.judge(setup, scratch, judgement, false);
         }
         if let Some((conn, Message::ToRoom(msg))) = unverified.as_ref().and_then(Coming::received) {
             let judgement = properties::Step { unverified: conn, msg, effects }.judge();

@@ -204,7 +204,7 @@ pub fn parse_query(path_and_query: &str) -> Result<SignedRequest, WireError> {
     if path != PATH {
         return Err(RequestFault::UnknownPath.into());
     }
-    let query = Query(query);
+    let query = Query::new(query);
     let c = query.number(C)?.ok_or(RequestFault::Missing(C))?;
     let request = match u16::try_from(c) {
         Ok(cmd::LOGIN) => Request::Login(LoginRequest {
@@ -271,13 +271,16 @@ pub fn request_line(target: &str) -> String {
     format!("GET {target} HTTP/1.1")
 }
 
-/// The part of a target after the `?`.
-struct Query<'a>(&'a str);
+/// The part of a target after the `?`: names and values as they were sent.
+struct Query<'a>(Vec<(&'a str, &'a str)>);
 
 impl<'a> Query<'a> {
+    fn new(text: &'a str) -> Self {
+        Self(text.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, ""))).collect())
+    }
+
     fn raw(&self, param: Param) -> Option<&'a str> {
-        let pairs = self.0.split('&').map(|pair| pair.split_once('=').unwrap_or((pair, "")));
-        pairs.filter(|(name, _)| *name == param.name).map(|(_, value)| value).next()
+        self.0.iter().find(|(name, _)| *name == param.name).map(|(_, value)| *value)
     }
 
     fn text(&self, param: Param) -> Result<String, RequestFault> {

@@ -12,6 +12,15 @@ pub const SIGN_LEN: usize = 32;
 /// covers nothing but the command, so one captured request signs all later ones of its kind.
 const SECRET: &str = "#@$#2ds&^%&#298";
 
+/// The signatures of the requests there are, each at the place of its command: they never change, so that none is
+/// computed for every request.
+const SIGNS: [&str; 4] = [
+    "",
+    "7e343d61e73ecd3c600521ae9588c460",
+    "0e38daa521b09c49323f920cfcfcfb5d",
+    "26696f326e09d96ffe04e60b3c104157",
+];
+
 /// The signature of command `c`: lower-case hexadecimal MD5 of the constant followed by `c` in decimal.
 #[must_use]
 pub fn sign(c: u32) -> [u8; SIGN_LEN] {
@@ -29,7 +38,10 @@ pub fn sign(c: u32) -> [u8; SIGN_LEN] {
 /// time wherever the two differ.
 #[must_use]
 pub fn check_sign(c: u32, given: &str) -> bool {
-    sign(c)[..].ct_eq(given.as_bytes()).into()
+    match SIGNS.get(c as usize) {
+        Some(sign) if !sign.is_empty() => sign.as_bytes().ct_eq(given.as_bytes()).into(),
+        _ => sign(c)[..].ct_eq(given.as_bytes()).into(),
+    }
 }
 
 const fn hex_digit(nibble: u8) -> u8 {
@@ -57,5 +69,10 @@ mod tests {
         assert!(!check_sign(1, "7e343d61e73ecd3c600521ae9588c46"));
         assert!(!check_sign(1, "7e343d61e73ecd3c600521ae9588c4600"));
         assert!(!check_sign(1, ""));
+        for c in [0, 1, 2, 3, 4, u32::MAX] {
+            let right = sign(c);
+            assert!(check_sign(c, core::str::from_utf8(&right).expect("digits")), "{c}");
+            assert!(!check_sign(c, ""), "{c}");
+        }
     }
 }
