@@ -341,7 +341,8 @@ pub struct LinkStep<'a> {
 }
 
 impl LinkStep<'_> {
-    /// Whether RCenter, as it is before the step, hears this from somebody who has not shown the key.
+    /// The step that RCenter is about to make, if it is on a message of somebody who has not shown the key; the
+    /// link.
     #[must_use]
     pub fn stranger(center: &RCenter, conn: ConnId, msg: &Message) -> Option<ConnId> {
         let Message::ToCenter(msg) = msg else { return None };

@@ -1,6 +1,6 @@
 //! Steps of roles: until nothing follows at once, each with its timers, its checks and its effects.
 
-use gatepass_core::properties::{self, LinkStep};
+use gatepass_core::properties;
 
 use super::*;
 
@@ -32,7 +32,7 @@ impl World {
 
     fn step(&mut self, setup: &Setup, node: usize, coming: Coming, scratch: &mut Scratch) {
         let coming = self.seen_now(setup, node, coming);
-        let (mut unverified, mut stranger) = (None, None);
+        let mut unverified = None;
         match (&self.hosts[node].get().role, coming.received()) {
             (HostRole::Room(room), Some((conn, Message::ToRoom(_)))) if !room.is_live(conn) => {
                 unverified = Some(coming.clone());
