@@ -173,11 +173,11 @@ fn reductions_change_no_verdict_of_small_worlds() {
 #[cfg(not(debug_assertions))]
 fn reductions_change_no_verdict_of_larger_worlds() {
     let asked = std::env::var("GATEPASS_REDUCTIONS_STATES").ok();
-    let states = asked.map_or(30_000, |states| states.parse().expect("a number of states"));
+    let states = asked.map_or(50_000, |states| states.parse().expect("a number of states"));
     let [exhausted, violated] = compare(states);
     println!(
         "{exhausted} exhausted and {violated} violated, of at most {states} states in full, were compared"
     );
-    let least = if states < 30_000 { (1, 20) } else { (3, 30) };
+    let least = if states < 50_000 { (1, 20) } else { (3, 30) };
     assert!(exhausted >= least.0 && violated >= least.1, "{exhausted} and {violated} were compared");
 }
