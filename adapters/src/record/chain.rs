@@ -16,7 +16,7 @@ use std::{
 use blake2::{Blake2b, Digest, digest::consts::U16};
 
 /// The first line of a file.
-pub(super) const MAGIC: &[u8] = b"gatepass trace 1\n";
+pub(super) const MAGIC: &[u8] = b"gatepass trace 2\n";
 /// The most a block holds.
 pub(super) const BLOCK_MAX: usize = 256 << 10;
 /// What a block adds to its content.

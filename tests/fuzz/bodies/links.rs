@@ -18,7 +18,7 @@ pub(super) fn links(bytes: &[u8]) {
 /// says whether they follow a head that is fine; each block's length stands before it in two bytes.
 pub(super) fn recording(bytes: &[u8]) {
     let Some((&how, mut rest)) = bytes.split_first() else { return };
-    let mut forger = Forger { file: b"gatepass trace 1\n".to_vec(), before: [0; 16] };
+    let mut forger = Forger { file: b"gatepass trace 2\n".to_vec(), before: [0; 16] };
     if how & 1 == 0 {
         forger.block(&postcard::to_allocvec(&head(how & 2 == 0)).expect("a head is data"));
     }
