@@ -119,7 +119,9 @@ impl fmt::Debug for Password {
 
 impl Drop for Password {
     fn drop(&mut self) {
-        self.bytes.zeroize();
+        // What lies behind the password was never written.
+        let len = usize::from(self.len).min(PASSWORD_BYTES_MAX);
+        self.bytes[..len].zeroize();
     }
 }
 
