@@ -153,7 +153,8 @@ impl RCenter {
     }
 
     /// The id of a server follows from where it is, so that RoomServers that address each other by it go on doing so
-    /// after RCenter has started again. The next one if that is zero or in use: there are fewer links than ids.
+    /// after RCenter has started again. The next one if that is zero or in use, as it is for a few of many servers: then
+    /// who came first counts. There are fewer links than ids.
     fn name(&self, endpoint: &str) -> LinkId {
         let mix = |hash: u32, byte: u8| (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
         let hash = endpoint.bytes().fold(0x811c_9dc5, mix);

@@ -365,7 +365,7 @@ impl World {
             let connected = self.attackers_conn(setup).is_some();
             choices.extend(attacker.attacks(setup, connected).into_iter().map(Choice::Attack));
         }
-        self.cache_choices(choices);
+        self.cache_choices(setup, choices);
         for room in setup.rooms() {
             let host = self.hosts[room].get();
             if host.link.is_some() {

@@ -244,7 +244,12 @@ impl Socket {
 impl Gamecloud {
     /// A packet came. An error if its client leaves or has broken the rules; then it is over.
     pub(super) async fn hear(&self, socket: &Link, packet: Packet<'_>, by_websocket: bool) -> Result<(), ()> {
-        if let Err(rule) = self.sockets.admit(socket.ip) {
+        let admitted = self.sockets.admit(socket.ip).and_then(|()| match socket.side {
+            // Who guessed at an administrator's key is not heard here either.
+            Side::Index => self.askers.request(socket.ip),
+            Side::Logic => Ok(()),
+        });
+        if let Err(rule) = admitted {
             // Others of the same address may have said too much: nobody is sent away for that, and whoever asks is told.
             self.shell.metrics().limited(rule);
             if packet.kind == Kind::Message

@@ -263,11 +263,17 @@ impl Lbs {
         let node = NodeId { kind: key.0.clone(), number };
         let Some(place) = self.nodes.get_mut(&node) else { return Effect::Nowhere };
         let endpoint = place.endpoint;
-        let asked = self.askers.entry(network).or_default();
-        if again || *asked < self.per_network {
-            *asked += u32::from(!again);
+        let asked = self.askers.get(&network).copied().unwrap_or_default();
+        if again || asked < self.per_network {
+            if !again {
+                self.askers.insert(network, asked + 1);
+            }
             place.load += 1;
             self.now.insert(key, number);
+        } else if known.is_some() {
+            // Whoever asks too much takes nothing from others: what was known of them stays as long as it would have.
+            place.load += 1;
+            self.before.insert(key, number);
         }
         Effect::Located { endpoint, node, newbie: known.is_none() }
     }

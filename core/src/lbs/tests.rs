@@ -205,8 +205,14 @@ fn one_network_fills_no_server_with_ids_that_it_makes_up() {
         assert!(ask(&mut lbs, home(&format!("{number}")), &format!("player {number}")));
     }
     assert_eq!(lbs.answers(), 40);
-    // With the next turn it may ask again.
+    // With the next turn it may ask again. Who was known before stays known, whoever asks for him too often.
     let _ = step(&mut lbs, &Event::Turn);
+    for number in 0..10 {
+        assert!(!ask(&mut lbs, from, &format!("made up {number}")));
+    }
+    let answers = lbs.answers();
+    assert!(!ask(&mut lbs, from, "player 5") && !ask(&mut lbs, from, "player 5"));
+    assert_eq!(lbs.answers(), answers, "nothing is forgotten");
     let _ = step(&mut lbs, &Event::Turn);
     assert!(ask(&mut lbs, from, "made up 30") && !ask(&mut lbs, from, "made up 30"));
 }

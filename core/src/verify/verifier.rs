@@ -308,6 +308,15 @@ impl Domains {
     }
 }
 
+impl Domains {
+    /// Every one of them.
+    fn all(&self) -> impl Iterator<Item = String> {
+        let with_kinds =
+            |name: &String| self.kinds.iter().map(move |kind| format!("{name}.{kind}")).collect::<Vec<_>>();
+        self.types.iter().flat_map(move |name| core::iter::once(name.clone()).chain(with_kinds(name)))
+    }
+}
+
 /// The verifiers of a door: of the listener that their clients come to.
 #[derive(Debug, Default)]
 pub struct Verifiers(Vec<Box<dyn Verifier>>);
@@ -323,6 +332,8 @@ pub enum Clash {
     SameType(String),
     /// The realms of this type are another door's.
     OtherDoor(String),
+    /// A realm of one would be longer than realms are: nobody could log in there.
+    LongRealm(String),
     /// One wants more to be remembered than these times do.
     Memory(String),
 }
@@ -336,6 +347,9 @@ impl fmt::Display for Clash {
             Self::SameName(name) => write!(f, "two verifiers answer to {name:?}"),
             Self::SameType(name) => write!(f, "two verifiers are the default of {name:?}"),
             Self::OtherDoor(name) => write!(f, "a verifier is the default of {name:?}, which is GTarcade's"),
+            Self::LongRealm(realm) => {
+                write!(f, "the realm {realm:?} has over 32 bytes: choose a shorter name, type or kind")
+            }
             Self::Memory(why) => f.write_str(why),
         }
     }
@@ -385,6 +399,10 @@ impl Verifiers {
             let whose = verifier.domains().types.iter().find(|name| *name == gtarcade::TYPE);
             if let Some(name) = whose.filter(|_| verifier.is_default()) {
                 return Err(Clash::OtherDoor(name.clone()));
+            }
+            let mut realms = verifier.domains().all().map(|domain| realm(verifier, &domain));
+            if let Some(long) = realms.find(|realm| Identity::new(realm, "1").is_none()) {
+                return Err(Clash::LongRealm(long));
             }
             times.check_memory(name, verifier.memory()).map_err(Clash::Memory)?;
         }

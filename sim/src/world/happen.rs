@@ -182,13 +182,19 @@ impl World {
     }
 
     /// How the cache may begin anew.
-    pub(super) fn cache_choices(&self, choices: &mut Vec<Choice>) {
+    pub(super) fn cache_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
+        if !self.hosts[setup.cache()].get().up {
+            return;
+        }
         choices.extend((self.faults.lose_cache > 0).then_some(Choice::LoseCache));
         choices.extend((self.faults.renew_cache > 0).then_some(Choice::RenewCache));
     }
 
     /// The cache begins anew. After an orderly end the next one hears what was used, and nothing else.
     pub(super) fn renew_cache(&mut self, setup: &Setup, orderly: bool, scratch: &mut Scratch) -> bool {
+        if !self.hosts[setup.cache()].get().up {
+            return false;
+        }
         if !spend(if orderly { &mut self.faults.renew_cache } else { &mut self.faults.lose_cache }) {
             return false;
         }

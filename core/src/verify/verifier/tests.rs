@@ -105,6 +105,10 @@ fn verifiers_that_cannot_be_told_apart_are_not_served() {
     let remembered = |memory| Verifiers::new().with(Custom { memory, ..custom("a", true) });
     assert_eq!(check(two(custom("a", true), custom("b", false))), Ok(()));
     assert_eq!(check(two(custom("a", true), custom("b", true))), Err(Clash::SameType("official".into())));
+    let long =
+        Custom { domains: Domains::of(&["official"], &["Android"]), ..custom("the-portal-of-all", false) };
+    let realm = "the-portal-of-all/official.Android".to_string();
+    assert_eq!(check(Verifiers::new().with(long)), Err(Clash::LongRealm(realm)));
     assert_eq!(check(two(custom("a", true), custom("a", false))), Err(Clash::SameName("a".into())));
     assert_eq!(check(two(routed("c"), custom("a", false))), Err(Clash::SameName("a".into())));
     assert_eq!(check(two(routed("b"), routed("c"))), Err(Clash::SameName("a".into())));

@@ -134,6 +134,9 @@ fn administrators_show_their_key_or_the_session_they_got_for_it() {
     };
     assert!(again("root", 0).is_ok() && again("root", ADMIN_SESSION).is_ok());
     assert_eq!(again("root", 2 * ADMIN_SESSION), Err(Unproven::WrongKey), "it ends");
+    // What is got for a session is that session: only the key begins a new one.
+    let renewed = again("root", ADMIN_SESSION).expect("it is shown in time");
+    assert!(renewed.contains(session), "{renewed}");
     assert_eq!(again("other", 0), Err(Unproven::WrongKey));
     assert!(issue("/authAdmin.html", r#"{"openid":"root","openkey":"key"}"#).is_ok());
     for (wrong, why) in [
