@@ -1,10 +1,6 @@
 //! Who is there, what they want, what may go wrong, how often.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    hash::{Hash, Hasher},
-};
+use std::{collections::BTreeMap, fmt};
 
 use gatepass_core::{
     policy::Policy,
@@ -66,7 +62,7 @@ pub struct Scenario {
 }
 
 /// A budget per fault.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Faults {
     /// Messages lost.
@@ -104,50 +100,6 @@ pub struct Faults {
     pub clock_jump: u8,
     /// Signed payloads whose window begins or ends on the clock of a LoginServer.
     pub age: u8,
-}
-
-/// All budgets at once: a checker hashes them in every step.
-impl Hash for Faults {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        let Self {
-            drop,
-            duplicate,
-            reorder,
-            crash_room,
-            crash_center,
-            crash_login,
-            lose_cache,
-            renew_cache,
-            crash_cache,
-            crash_accounts,
-            fail_service,
-            cut_link,
-            hang_up,
-            pause_room,
-            drain_room,
-            clock_jump,
-            age,
-        } = *self;
-        state.write(&[
-            drop,
-            duplicate,
-            reorder,
-            crash_room,
-            crash_center,
-            crash_login,
-            lose_cache,
-            renew_cache,
-            crash_cache,
-            crash_accounts,
-            fail_service,
-            cut_link,
-            hang_up,
-            pause_room,
-            drain_room,
-            clock_jump,
-            age,
-        ]);
-    }
 }
 
 /// Who vouches for players, and how the members of what he signs are called.

@@ -540,6 +540,16 @@ fn lane(conn: ConnId) -> u32 {
     u32::try_from(conn.0).unwrap_or(u32::MAX)
 }
 
+/// A node in one of its lives, as those it asks see it.
+fn asker(node: usize, life: u8) -> Asker {
+    Asker(node as u64 | u64::from(life) << 16)
+}
+
+/// The node that asked, and in which of its lives.
+const fn who_asked(asker: Asker) -> (usize, u8) {
+    ((asker.0 & 0xffff) as usize, (asker.0 >> 16) as u8)
+}
+
 const fn spend(budget: &mut u8) -> bool {
     if *budget == 0 {
         return false;

@@ -76,14 +76,12 @@ fn guest(device: &str) -> AccountsAsk {
 
 fn signed(name: &str) -> AccountsAsk {
     let identity = Identity::new("portal", name).expect("short");
+    vouched(identity, true)
+}
+
+fn vouched(identity: Identity, registers: bool) -> AccountsAsk {
     let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-    verify(Credentials::Signed {
-        identity,
-        registers: true,
-        payload,
-        age,
-        form: Some(SignedText::Unambiguous),
-    })
+    verify(Credentials::Signed { identity, registers, payload, age, form: Some(SignedText::Unambiguous) })
 }
 
 fn answer(store: &SqliteAccounts, ask: AccountsAsk) -> AccountsAnswer {
@@ -221,14 +219,7 @@ fn an_identity_has_an_account_that_nothing_else_leads_to() {
     // Others: of another spelling, in another realm, with a password, at a device.
     let realm = |realm, subject| {
         let identity = Identity::new(realm, subject).expect("short");
-        let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-        verify(Credentials::Signed {
-            identity,
-            registers: true,
-            payload,
-            age,
-            form: Some(SignedText::Unambiguous),
-        })
+        vouched(identity, true)
     };
     let others = [
         signed("Ann"),
@@ -253,14 +244,7 @@ fn an_identity_has_an_account_that_nothing_else_leads_to() {
 fn who_does_not_register_has_to_be_known() {
     let stranger = |subject| {
         let identity = Identity::new("portal", subject).expect("short");
-        let (payload, age) = (Payload::new([7; 16]), Age::Fresh);
-        verify(Credentials::Signed {
-            identity,
-            registers: false,
-            payload,
-            age,
-            form: Some(SignedText::Unambiguous),
-        })
+        vouched(identity, false)
     };
     let store = memory();
     assert_eq!(answer(&store, stranger("ann")), refused(Refusal::WrongCredentials));

@@ -48,10 +48,10 @@ impl World {
         let Some((conn, Message::Request(request))) = coming.received() else { return coming };
         let RequestBody::Login(Credentials::Signed { payload, .. }) = &request.body else { return coming };
         let now = self.age(setup, node, *payload).filter(|_| !self.attacker.get().rereads(conn));
+        let Some(now) = now else { return coming };
         let mut event = coming.event();
         if let Event::Received { msg: Message::Request(request), .. } = &mut event
             && let RequestBody::Login(Credentials::Signed { age, .. }) = &mut request.body
-            && let Some(now) = now
         {
             *age = now;
         }

@@ -73,23 +73,24 @@ impl Parcel {
     pub(super) fn of(
         known: Option<&Known>,
         (from, to, lane, life): (usize, usize, u32, Option<u8>),
-        packet: impl FnOnce() -> Packet,
+        body: impl FnOnce() -> Body,
     ) -> Self {
+        let (from, to) = (from as u16, to as u16);
+        let packet = || Packet { from, to, lane, life, body: body() };
         let Some(known) = known else { return Self::New(packet()) };
-        if let Some(sent) = known.packet.get() {
-            let same = |it: &Packet| {
-                (usize::from(it.from), usize::from(it.to), it.lane, it.life) == (from, to, lane, life)
-            };
-            return if same(sent.get()) { Self::Known(sent.clone()) } else { Self::New(packet()) };
-        }
-        let sent = Shared::new(packet());
-        let _ = known.packet.set(sent.clone());
-        Self::Known(sent)
+        let Some(sent) = known.packet.get() else {
+            let sent = Shared::new(packet());
+            let _ = known.packet.set(sent.clone());
+            return Self::Known(sent);
+        };
+        let it = sent.get();
+        let same = (it.from, it.to, it.lane, it.life) == (from, to, lane, life);
+        if same { Self::Known(sent.clone()) } else { Self::New(packet()) }
     }
 
     /// The end of a connection.
     pub(super) fn closing(from: usize, to: usize, conn: ConnId, body: Body) -> Self {
-        Self::New(Packet { from: from as u16, to: to as u16, lane: lane(conn), life: None, body })
+        Self::of(None, (from, to, lane(conn), None), || body)
     }
 
     pub(super) fn get(&self) -> &Packet {

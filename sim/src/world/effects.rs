@@ -19,8 +19,7 @@ impl World {
         scratch: &mut Scratch,
     ) {
         let parcel = |to: usize, lane: u32, life: Option<u8>, body: &dyn Fn() -> Body| {
-            let packet = || Packet { from: node as u16, to: to as u16, lane, life, body: body() };
-            Parcel::of(known, (node, to, lane, life), packet)
+            Parcel::of(known, (node, to, lane, life), body)
         };
         match effect {
             Effect::Send { conn, msg } => self.send(setup, node, *conn, msg, known, scratch),
@@ -37,15 +36,13 @@ impl World {
                 }
             }
             Effect::Ask { call, ask } => {
-                let life = u64::from(self.hosts[node].get().life);
-                let from = Asker(node as u64 | life << 16);
+                let from = asker(node, self.hosts[node].get().life);
                 let body = || Body::Asked(Question { from, call: *call, ask: ask.clone() });
                 let asked = parcel(setup.service(ask), lane(call.conn), None, &body);
                 self.post(setup, asked, scratch);
             }
             Effect::Answer { to, call, answer } => {
-                let life = (to.0 >> 16) as u8;
-                let to = (to.0 & 0xffff) as usize;
+                let (to, life) = who_asked(*to);
                 let body = || Body::Answered(*call, answer.clone());
                 self.post(setup, parcel(to, lane(call.conn), Some(life), &body), scratch);
             }
@@ -101,9 +98,7 @@ impl World {
             Message::ToServer(_) => Body::FromCenter(conn, msg.clone()),
             _ => Body::Message(conn, msg.clone()),
         };
-        let lane = lane(conn);
-        let packet = || Packet { from: node as u16, to: to as u16, lane, life: None, body: body() };
-        self.post(setup, Parcel::of(known, (node, to, lane, None), packet), scratch);
+        self.post(setup, Parcel::of(known, (node, to, lane(conn), None), body), scratch);
     }
 
     /// Sends a packet; on a link that takes no time it has already arrived.

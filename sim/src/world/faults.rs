@@ -21,8 +21,8 @@ impl World {
         let packet = self.net.get().packets[at].get();
         let (asker, life, call) = match &packet.body {
             Body::Asked(question) if question.call.wants_answer() => {
-                let life = (question.from.0 >> 16) as u8;
-                (usize::from(packet.from), life, question.call)
+                let (asker, life) = who_asked(question.from);
+                (asker, life, question.call)
             }
             Body::Answered(call, _) => (usize::from(packet.to), packet.life.unwrap_or_default(), *call),
             _ => return false,
