@@ -21,6 +21,7 @@ use rusqlite::{
 use super::{
     StoreError,
     password::{HashCost, Passwords},
+    remembered::{self, Remembered},
     schema,
 };
 use crate::clock::unix_time;
@@ -49,6 +50,8 @@ pub struct SqliteAccounts {
     writer: Mutex<Connection>,
     played: Mutex<Played>,
     passwords: Passwords,
+    /// Passwords that were right a short while ago, if any are to be remembered.
+    remembered: Option<Remembered>,
     device_salt: [u8; 16],
 }
 
@@ -65,6 +68,20 @@ struct Account {
     name: Name,
     hash: String,
     banned: bool,
+}
+
+/// Nobody's account.
+const NOBODY: AccountId = AccountId(0);
+
+/// What is remembered of a login's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recall {
+    /// It was found right a short while ago: this is the answer.
+    Hit(AccountsAnswer),
+    /// Not that it was: ask, and it is hashed.
+    Miss,
+    /// There is nothing to remember: this is no password, or none are remembered.
+    Unasked,
 }
 
 /// Whose an account is to be.
@@ -112,8 +129,49 @@ impl SqliteAccounts {
             writer: Mutex::new(writer),
             played: Mutex::default(),
             passwords: Passwords::new(cost)?,
+            remembered: None,
             device_salt,
         })
+    }
+
+    /// Has each password that was found right remembered for this long, so that [`SqliteAccounts::recall`] can answer
+    /// for it without hashing: as a keyed hash, in the memory of this process only, for at most 65,536 accounts.
+    ///
+    /// # Errors
+    /// If the operating system has no randomness.
+    pub fn remembering(mut self, lasts: Duration) -> Result<Self, StoreError> {
+        self.remembered = Some(Remembered::new(lasts, remembered::ACCOUNTS_MAX)?);
+        Ok(self)
+    }
+
+    /// Answers a login whose password is remembered, as [`SqliteAccounts::answer`] would. Everything but the hash is
+    /// looked at as there, so a ban or a changed password counts at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn recall(&self, ask: &AccountsAsk) -> Result<Recall, StoreError> {
+        let Some(remembered) = &self.remembered else { return Ok(Recall::Unasked) };
+        let AccountsAsk::Verify { credentials, .. } = ask else { return Ok(Recall::Unasked) };
+        let (Credentials::Password { name, password } | Credentials::Register { name, password }) = credentials
+        else {
+            return Ok(Recall::Unasked);
+        };
+        let account = self.by_name(name)?;
+        let now = Instant::now();
+        // Who does not exist costs as much as who does.
+        let (id, hash) = account.as_ref().map_or((NOBODY, ""), |account| (account.id, &account.hash));
+        let fits = remembered.fits(id, hash, password, now);
+        Ok(match account {
+            Some(account) if fits => Recall::Hit(admit(account)),
+            _ => Recall::Miss,
+        })
+    }
+
+    /// Wipes what is remembered and too old to count.
+    pub fn forget(&self) {
+        if let Some(remembered) = &self.remembered {
+            remembered.forget(Instant::now());
+        }
     }
 
     /// Answers a question of a role.
@@ -230,8 +288,13 @@ impl SqliteAccounts {
         for _ in 0..TRIES {
             if let Some(account) = self.by_name(name)? {
                 let wrong = if register { Refusal::NameTaken } else { Refusal::WrongCredentials };
-                let genuine = self.passwords.verify(password, &account.hash)?;
-                return Ok(if genuine { admit(account) } else { AccountsAnswer::Refused(wrong) });
+                if !self.passwords.verify(password, &account.hash)? {
+                    return Ok(AccountsAnswer::Refused(wrong));
+                }
+                if let Some(remembered) = &self.remembered {
+                    remembered.remember(account.id, &account.hash, password, Instant::now());
+                }
+                return Ok(admit(account));
             }
             if !register {
                 self.passwords.verify_nobody(password)?;
