@@ -41,7 +41,6 @@ pub(super) struct Remembered {
 /// All entries last equally long, so the first to come is the first to go, for its age as for want of room.
 ///
 /// Entries never move in memory while they are here, so that to wipe one is to wipe it.
-#[derive(Default)]
 struct Table {
     entries: VecDeque<Entry>,
     /// The number of the first of them; those behind it count on.
@@ -61,7 +60,7 @@ impl Remembered {
     pub(super) fn new(lasts: Duration, max: usize) -> Result<Self, StoreError> {
         let mut key = Zeroizing::new([0; 32]);
         getrandom::fill(&mut *key).map_err(|_| StoreError::Entropy)?;
-        let table = Table { entries: VecDeque::with_capacity(max), ..Table::default() };
+        let table = Table { entries: VecDeque::with_capacity(max), first: 0, newest: HashMap::new() };
         Ok(Self { key, lasts, max, table: Mutex::new(table) })
     }
 
