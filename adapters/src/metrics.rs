@@ -171,7 +171,8 @@ impl Metrics {
         let left = |why: &'static str| counter!("gatepass_sessions_ended_total", "reason" => why);
         let own = own.iter().copied().filter(|name| !VERIFIERS.contains(name));
         let providers = [PASSWORD].into_iter().chain(VERIFIERS).chain(own).chain([UNKNOWN]);
-        let recalled = |result: &'static str| counter!("gatepass_remembered_passwords_total", "result" => result);
+        let recalled =
+            |result: &'static str| counter!("gatepass_remembered_passwords_total", "result" => result);
         let limited = |rule: Shut| counter!("gatepass_rate_limited_total", "rule" => rule.name());
         Self {
             handle,

@@ -152,7 +152,8 @@ impl SqliteAccounts {
     pub fn recall(&self, ask: &AccountsAsk) -> Result<Recall, StoreError> {
         let Some(remembered) = &self.remembered else { return Ok(Recall::Unasked) };
         let AccountsAsk::Verify { credentials, .. } = ask else { return Ok(Recall::Unasked) };
-        let (Credentials::Password { name, password } | Credentials::Register { name, password }) = credentials
+        let (Credentials::Password { name, password } | Credentials::Register { name, password }) =
+            credentials
         else {
             return Ok(Recall::Unasked);
         };

@@ -430,7 +430,8 @@ fn a_changed_password_is_not_the_remembered_one() {
     assert!(recalls("ann", "one") && recalls("bob", "two"));
     // Another program gives ann bob's password, hash and all.
     let file = rusqlite::Connection::open(scratch.file()).expect("opens");
-    let change = "UPDATE accounts SET password_hash = (SELECT password_hash FROM accounts WHERE name = 'bob')";
+    let change =
+        "UPDATE accounts SET password_hash = (SELECT password_hash FROM accounts WHERE name = 'bob')";
     file.execute(change, []).expect("changes");
     assert!(!recalls("ann", "one") && !recalls("ann", "two") && recalls("bob", "two"));
     assert_eq!(answer(&store, login("ann", "one")), refused(Refusal::WrongCredentials));
