@@ -407,6 +407,7 @@ impl<E: Entropy> Node<E> {
         effects.take_each(|effect| match effect {
             Effect::Arm { timer, after } => self.timers.arm(role, *timer, now + *after),
             Effect::Disarm(timer) => self.timers.disarm(role, *timer),
+            Effect::Note(fact) => self.out.push(Out::Note(fact.clone())),
             // What is left in its place says nothing and owns nothing.
             effect => self.carry_out_large(role, std::mem::replace(effect, Effect::CloseAll), now),
         });

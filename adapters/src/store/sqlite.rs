@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -28,8 +31,10 @@ use crate::clock::unix_time;
 
 /// How long a statement waits for another program's write.
 const BUSY: Duration = Duration::from_secs(5);
-/// Idle read connections that are kept.
-const READERS_MAX: usize = 32;
+/// Threads are dealt out over this many sets of read connections...
+const READER_SETS: usize = 8;
+/// ...each of which keeps this many idle ones.
+const READERS_MAX: usize = 4;
 /// Play times are written together, at most this long after the first of them...
 const PLAYED_DELAY: Duration = Duration::from_secs(1);
 /// ...or when there are this many.
@@ -46,13 +51,27 @@ const TRIES: usize = 3;
 pub struct SqliteAccounts {
     path: String,
     flags: OpenFlags,
-    readers: Mutex<Vec<Connection>>,
+    readers: [Readers; READER_SETS],
     writer: Mutex<Connection>,
     played: Mutex<Played>,
     passwords: Passwords,
     /// Passwords that were right a short while ago, if any are to be remembered.
     remembered: Option<Remembered>,
     device_salt: [u8; 16],
+}
+
+/// Idle read connections of a few threads. What a connection remembers of the database stays near the processor of the
+/// thread that uses it: to fetch it from another one takes longer than to look up an account.
+#[derive(Default)]
+#[repr(align(64))]
+struct Readers(Mutex<Vec<Connection>>);
+
+thread_local! {
+    /// Which read connections a thread uses.
+    static READER_SET: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % READER_SETS
+    };
 }
 
 /// Play times that are not written yet.
@@ -125,7 +144,7 @@ impl SqliteAccounts {
         Ok(Self {
             path,
             flags,
-            readers: Mutex::default(),
+            readers: Default::default(),
             writer: Mutex::new(writer),
             played: Mutex::default(),
             passwords: Passwords::new(cost)?,
@@ -445,14 +464,15 @@ impl SqliteAccounts {
 
     /// Runs a question on a read connection of its own.
     fn read<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let kept = lock(&self.readers).pop();
+        let Readers(readers) = &self.readers[READER_SET.with(|set| *set)];
+        let kept = lock(readers).pop();
         let reader = match kept {
             Some(reader) => reader,
             None => connect(&self.path, self.flags)?,
         };
         let answer = question(&reader)?;
         // A connection whose question failed is not kept: the next one starts afresh.
-        let mut readers = lock(&self.readers);
+        let mut readers = lock(readers);
         if readers.len() < READERS_MAX {
             readers.push(reader);
         }
