@@ -6,7 +6,7 @@ mod net;
 use std::time::{Duration, Instant};
 
 use gatepass_adapters::{
-    config::{Config, Part},
+    config::{Config, Cost, Part},
     server::Running,
     store::{HashCost, SqliteAccounts},
 };
@@ -170,6 +170,38 @@ async fn banned_accounts_are_turned_away() {
     assert_eq!(guess.map(|session| session.account), Err(5), "only who knows the password hears of the ban");
     assert!(operator.set_banned("ann", false).expect("lifts"));
     whole_entry(to, "ann").await;
+    running.shutdown().await;
+}
+
+#[tokio::test]
+async fn who_comes_back_soon_is_not_hashed_for_and_judged_as_ever() {
+    let remember = Some(Duration::from_secs(600));
+    let running =
+        start(Config { hash_cost: Cost::Default, remember_passwords: remember, ..Config::local() }).await;
+    let (to, admin) = (login_addr(&running), running.addresses.admin.expect("listens"));
+    let account = log_in(to, "ann").await.account;
+    let code = async |password| {
+        let login = try_login(HOME, to, &login_head("ann", password, "", false)).await;
+        login.map(|session| session.account)
+    };
+    // Who registers is a stranger, and so is who comes for the first time.
+    for known in [false, true, true] {
+        let begin = Instant::now();
+        assert_eq!(code("secret").await, Ok(account));
+        // Thousands of times quicker; a busy machine leaves less of it.
+        assert!(!known || begin.elapsed() < Duration::from_secs(1));
+        assert_eq!(code("guess").await, Err(5), "known: {known}");
+        assert_eq!(code("secret").await, Ok(account), "one guess does not make the owner wait");
+    }
+    let page = http(HOME, admin, "GET /metrics HTTP/1.1").await;
+    let page = String::from_utf8(page.body).expect("text");
+    for line in [
+        "gatepass_remembered_passwords_total{result=\"hit\"} 5",
+        "gatepass_remembered_passwords_total{result=\"miss\"} 5",
+        "gatepass_store_op_duration_seconds_count{store=\"accounts\",op=\"verify\"} 5",
+    ] {
+        assert!(page.contains(line), "{line} is missing from {page}");
+    }
     running.shutdown().await;
 }
 

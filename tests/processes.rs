@@ -61,6 +61,7 @@ async fn a_session_moves_between_processes_and_the_old_one_is_told() {
         "gatepass_fenced_total",
         "gatepass_store_op_duration_seconds",
         "gatepass_rate_limited_total",
+        "gatepass_remembered_passwords_total",
         "gatepass_password_hash_queue",
         "gatepass_connections",
         "gatepass_timers",

@@ -22,7 +22,7 @@ use crate::{
     drive::RoleId,
     metrics::{Metrics, StoreOp},
     peer::Peer,
-    store::SqliteAccounts,
+    store::{Recall, SqliteAccounts, StoreError},
 };
 
 /// A store of accounts. Its methods block.
@@ -32,16 +32,39 @@ pub trait AccountsPort: Send + Sync {
     /// # Errors
     /// If the store fails: the asker is told of an outage, never of a refusal.
     fn answer(&self, ask: AccountsAsk) -> Result<AccountsAnswer, Outage>;
+
+    /// Answers a login whose password was found right a short while ago, in microseconds: it is asked first, on the thread
+    /// that has the question. A store that remembers nothing does not answer.
+    ///
+    /// # Errors
+    /// As [`AccountsPort::answer`].
+    fn recall(&self, ask: &AccountsAsk) -> Result<Recall, Outage> {
+        let _ = ask;
+        Ok(Recall::Unasked)
+    }
+
+    /// Wipes what is remembered and too old to count. To be called every few seconds.
+    fn forget(&self) {}
 }
 
 impl AccountsPort for SqliteAccounts {
     fn answer(&self, ask: AccountsAsk) -> Result<AccountsAnswer, Outage> {
-        Self::answer(self, ask).map_err(|error| {
-            // The error names operations and columns, never what a client sent.
-            tracing::error!(%error, "the account store failed");
-            Outage::Down
-        })
+        Self::answer(self, ask).map_err(failed)
     }
+
+    fn recall(&self, ask: &AccountsAsk) -> Result<Recall, Outage> {
+        Self::recall(self, ask).map_err(failed)
+    }
+
+    fn forget(&self) {
+        Self::forget(self);
+    }
+}
+
+fn failed(error: StoreError) -> Outage {
+    // The error names operations and columns, never what a client sent.
+    tracing::error!(%error, "the account store failed");
+    Outage::Down
 }
 
 /// Who waits for an answer.
@@ -161,6 +184,11 @@ impl Lanes {
 
     /// Takes a question. The answer, if there is one at once; else it comes later.
     pub fn submit(&self, job: Job) -> Option<(Waiter, Outcome)> {
+        if matches!(job.ask, AccountsAsk::Verify { .. })
+            && let Some(outcome) = self.recall(&job.ask)
+        {
+            return Some((job.waiter, outcome));
+        }
         match job.ask {
             AccountsAsk::Verify { .. } if self.inline => {
                 Some((job.waiter, timed(&*self.store, &self.metrics, StoreOp::Verify, job.ask)))
@@ -181,6 +209,30 @@ impl Lanes {
                 Some((waiter, outcome))
             }
         }
+    }
+}
+
+impl Lanes {
+    /// The answer to a login whose password is remembered. It does not wait behind those that are hashed.
+    fn recall(&self, ask: &AccountsAsk) -> Option<Outcome> {
+        match self.store.recall(ask) {
+            Ok(Recall::Unasked) => None,
+            Ok(Recall::Miss) => {
+                self.metrics.recalled(false);
+                None
+            }
+            Ok(Recall::Hit(answer)) => {
+                self.metrics.recalled(true);
+                Some(Ok(answer))
+            }
+            // Whoever asks in full hears of it.
+            Err(_) => None,
+        }
+    }
+
+    /// Has the store wipe what it need not remember any more.
+    pub(crate) fn forget(&self) {
+        self.store.forget();
     }
 }
 
@@ -256,5 +308,73 @@ impl Lane {
     fn lock(&self) -> MutexGuard<'_, LaneState> {
         // A queue has no invariant that a panic could break.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use gatepass_core::{
+        ids::AccountId,
+        message::Credentials,
+        text::{Password, bounded},
+    };
+
+    use super::*;
+
+    /// A store that never ends with a hash, and remembers one password.
+    struct Busy;
+
+    impl AccountsPort for Busy {
+        fn answer(&self, _: AccountsAsk) -> Outcome {
+            loop {
+                thread::park();
+            }
+        }
+
+        fn recall(&self, ask: &AccountsAsk) -> Result<Recall, Outage> {
+            let AccountsAsk::Verify { credentials: Credentials::Password { name, .. }, .. } = ask else {
+                return Ok(Recall::Unasked);
+            };
+            match name.as_str() {
+                "known" => Ok(Recall::Hit(verified())),
+                "broken" => Err(Outage::Down),
+                _ => Ok(Recall::Miss),
+            }
+        }
+    }
+
+    fn verified() -> AccountsAnswer {
+        AccountsAnswer::Verified {
+            account: AccountId(1),
+            name: bounded("known").expect("short"),
+            newbie: false,
+            guest: false,
+        }
+    }
+
+    fn job(name: &str) -> Job {
+        let password = Password::new("any").expect("short");
+        let credentials = Credentials::Password { name: bounded(name).expect("short"), password };
+        let ask = AccountsAsk::Verify { credentials, guest_password: Password::empty() };
+        Job { waiter: Waiter::Role(RoleId::Login, CallId::default()), ask }
+    }
+
+    #[test]
+    fn who_is_remembered_does_not_wait_behind_those_who_are_hashed() {
+        let metrics = Arc::new(Metrics::new());
+        let limits = LaneLimits { threads: 1, queue: 1, inline: false };
+        let lanes = Lanes::start(Arc::new(Busy), limits, Arc::clone(&metrics), |_, _| {}).expect("starts");
+        // One is hashed for ever, one waits; whoever comes then is too many.
+        let outcome = |name| lanes.submit(job(name)).map(|(_, outcome)| outcome);
+        let full = |outcome: Option<Outcome>| matches!(outcome, Some(Err(Outage::Overloaded)));
+        assert!((0..100).any(|_| {
+            thread::sleep(Duration::from_millis(1));
+            full(outcome("stranger"))
+        }));
+        assert!(full(outcome("broken")));
+        assert_eq!(outcome("known"), Some(Ok(verified())));
+        let page = metrics.render();
+        assert!(page.contains("gatepass_remembered_passwords_total{result=\"hit\"} 1"), "{page}");
+        assert!(!page.contains("gatepass_remembered_passwords_total{result=\"miss\"} 0"), "{page}");
     }
 }

@@ -54,7 +54,7 @@ const DOUBTS: &str = "logins with anything signed are refused until whatever was
 const HEAD: Duration = Duration::from_secs(10);
 /// Operators and scrapers at once.
 pub(crate) const CONNECTIONS_MAX: usize = 64;
-/// How often recorded times are folded into their buckets.
+/// How often recorded times are folded into their buckets, and what is too old to be remembered is wiped.
 const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Keeps the metrics small between scrapes, for ever.
@@ -62,6 +62,7 @@ pub(crate) async fn upkeep(shell: Arc<Shell>) {
     loop {
         tokio::time::sleep(UPKEEP).await;
         shell.metrics().upkeep();
+        shell.forget();
     }
 }
 

@@ -6,13 +6,16 @@ use gatepass_core::{
     limits::{Capacity, Times},
     policy::Policy,
 };
-use jiff::fmt::serde::unsigned_duration::friendly::compact::required as human;
+use jiff::fmt::serde::unsigned_duration::friendly::compact::{optional as maybe_human, required as human};
 use serde::{Deserialize, Serialize};
 
 use crate::{gamecloud::GamecloudConfig, gate::GateLimits, gtarcade::GtarcadeConfig, store::HashCost};
 
 /// The shared key if none is configured: everybody can read it here, so it is worth a warning.
 pub const DEFAULT_SHARED_KEY: &str = "gatepass-insecure-default";
+
+/// The longest that passwords may be remembered.
+const REMEMBER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A role, or the account store, to run in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -134,6 +137,10 @@ pub struct Config {
     pub allow_unsafe_policy: bool,
     /// What a password hash costs.
     pub hash_cost: Cost,
+    /// How long a password that was found right is remembered, so that its player is let in without hashing it again;
+    /// none: not at all.
+    #[serde(with = "maybe_human")]
+    pub remember_passwords: Option<Duration>,
     /// Threads that hash passwords; none: one per core.
     pub password_threads: Option<usize>,
     /// Passwords that may wait to be hashed.
@@ -185,6 +192,7 @@ impl Default for Config {
             policy: PolicyName("strict".into()),
             allow_unsafe_policy: false,
             hash_cost: Cost::Default,
+            remember_passwords: None,
             password_threads: None,
             password_queue: 256,
             max_connections: 12_000,
@@ -323,6 +331,11 @@ impl Config {
         if self.http_idle.is_zero() {
             return Err("http_idle must be longer than nothing".into());
         }
+        if self.remember_passwords.is_some_and(|lasts| lasts.is_zero() || lasts > REMEMBER_MAX) {
+            return Err("remember_passwords must be longer than nothing and at most a day; leave it out to \
+                        remember none"
+                .into());
+        }
         Ok(())
     }
 
@@ -361,6 +374,14 @@ mod tests {
         assert!(config.check().expect_err("no center").contains("--center"));
         let config = Config { center: Some("127.0.0.1:2".into()), ..config };
         assert_eq!(config.check(), Ok(()));
+    }
+
+    #[test]
+    fn passwords_are_remembered_for_a_time_that_makes_sense() {
+        let config = |lasts| Config { remember_passwords: Some(lasts), ..Config::local() };
+        assert!(config(Duration::ZERO).check().is_err());
+        assert_eq!(config(Duration::from_secs(600)).check(), Ok(()));
+        assert!(config(REMEMBER_MAX + Duration::from_secs(1)).check().is_err());
     }
 
     #[test]

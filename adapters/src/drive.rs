@@ -314,7 +314,12 @@ impl<E: Entropy> Node<E> {
     /// its end because a clock was late.
     pub fn feed(&mut self, role: RoleId, event: Event, now: Duration) {
         self.fire(now, usize::MAX);
-        self.queue.push_back((role, event));
+        if self.queue.is_empty() {
+            self.step(role, event);
+            self.carry_out(role, now);
+        } else {
+            self.queue.push_back((role, event));
+        }
         self.run(now);
     }
 
@@ -399,36 +404,44 @@ impl<E: Entropy> Node<E> {
     fn carry_out(&mut self, role: RoleId, now: Duration) {
         // Taken out of `self` for the time of the loop, so that the buffer's memory is kept.
         let mut effects = std::mem::take(&mut self.effects);
-        for effect in effects.drain() {
-            match effect {
-                Effect::Send { conn, msg } => self.send(conn, msg),
-                Effect::ToCenter(Message::ToCenter(msg)) => self.send_to_center(msg),
-                Effect::Ask { call, ask } => self.ask(role, call, ask),
-                Effect::Answer { to, call, answer } => match RoleId::of_asker(to) {
-                    Some(asker) => {
-                        self.queue.push_back((asker, Event::Answered { call, answer: Ok(answer) }));
-                    }
-                    None => self.out.push(Out::Answer { to, call, answer }),
-                },
-                Effect::Arm { timer, after } => self.timers.arm(role, timer, now + after),
-                Effect::Disarm(timer) => self.timers.disarm(role, timer),
-                Effect::Close(LOCAL_LINK) if role == RoleId::Center => {
-                    self.queue.push_back((RoleId::Room, Event::Unlinked));
-                    self.relink = Some(now + RELINK);
-                }
-                Effect::Close(conn) => self.out.push(Out::Close { role, conn }),
-                Effect::CloseAll => {
-                    self.timers.disarm_connections(role);
-                    self.out.push(Out::CloseAll(role));
-                }
-                Effect::Bound { conn, addr, port } => self.out.push(Out::Bound { conn, addr, port }),
-                Effect::Play { conn, command } => self.out.push(Out::Play { conn, command }),
-                Effect::Note(fact) => self.out.push(Out::Note(fact)),
-                // Clients run elsewhere, and a role sends to RCenter only what is meant for it.
-                Effect::Connect { .. } | Effect::ToCenter(_) => {}
-            }
-        }
+        effects.take_each(|effect| match effect {
+            Effect::Arm { timer, after } => self.timers.arm(role, *timer, now + *after),
+            Effect::Disarm(timer) => self.timers.disarm(role, *timer),
+            Effect::Note(fact) => self.out.push(Out::Note(fact.clone())),
+            // What is left in its place says nothing and owns nothing.
+            effect => self.carry_out_large(role, std::mem::replace(effect, Effect::CloseAll), now),
+        });
         self.effects = effects;
+    }
+
+    fn carry_out_large(&mut self, role: RoleId, effect: Effect, now: Duration) {
+        match effect {
+            Effect::Send { conn, msg } => self.send(conn, msg),
+            Effect::ToCenter(Message::ToCenter(msg)) => self.send_to_center(msg),
+            Effect::Ask { call, ask } => self.ask(role, call, ask),
+            Effect::Answer { to, call, answer } => match RoleId::of_asker(to) {
+                Some(asker) => {
+                    self.queue.push_back((asker, Event::Answered { call, answer: Ok(answer) }));
+                }
+                None => self.out.push(Out::Answer { to, call, answer }),
+            },
+            Effect::Arm { timer, after } => self.timers.arm(role, timer, now + after),
+            Effect::Disarm(timer) => self.timers.disarm(role, timer),
+            Effect::Close(LOCAL_LINK) if role == RoleId::Center => {
+                self.queue.push_back((RoleId::Room, Event::Unlinked));
+                self.relink = Some(now + RELINK);
+            }
+            Effect::Close(conn) => self.out.push(Out::Close { role, conn }),
+            Effect::CloseAll => {
+                self.timers.disarm_connections(role);
+                self.out.push(Out::CloseAll(role));
+            }
+            Effect::Bound { conn, addr, port } => self.out.push(Out::Bound { conn, addr, port }),
+            Effect::Play { conn, command } => self.out.push(Out::Play { conn, command }),
+            Effect::Note(fact) => self.out.push(Out::Note(fact)),
+            // Clients run elsewhere, and a role sends to RCenter only what is meant for it.
+            Effect::Connect { .. } | Effect::ToCenter(_) => {}
+        }
     }
 
     fn send(&mut self, conn: ConnId, msg: Message) {

@@ -1,11 +1,6 @@
 //! What happens inside a room is a game's business: its interface, and a lounge where players only meet.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fmt,
-    ops::Range,
-    time::Duration,
-};
+use std::{collections::BTreeMap, fmt, ops::Range, time::Duration};
 
 use gatepass_core::{
     ids::{AccountId, ConnId, RoomId},
@@ -18,6 +13,8 @@ use gatepass_core::{
         },
     },
 };
+
+use crate::ports::Table;
 
 /// A player who has just been admitted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,7 +106,7 @@ impl Frames {
 pub struct Lounge {
     voice: String,
     rooms: BTreeMap<RoomId, Room>,
-    players: HashMap<ConnId, RoomId>,
+    players: Table<ConnId, RoomId>,
     due: Option<Duration>,
     balls: u32,
 }
@@ -170,7 +167,7 @@ impl Lounge {
     /// A lounge without rooms. `voice`: the address of the voice server that clients are told.
     #[must_use]
     pub fn new(voice: String) -> Self {
-        Self { voice, rooms: BTreeMap::new(), players: HashMap::new(), due: None, balls: 0 }
+        Self { voice, rooms: BTreeMap::new(), players: Table::default(), due: None, balls: 0 }
     }
 
     fn schedule(&mut self, at: Duration) {

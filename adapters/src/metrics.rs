@@ -119,6 +119,7 @@ pub struct Metrics {
     store_played: Histogram,
     store_failed: Counter,
     limited: [Counter; 3],
+    recalled: [Counter; 2],
     hash_queue: Gauge,
     connections_http: Gauge,
     connections_room: Gauge,
@@ -170,6 +171,8 @@ impl Metrics {
         let left = |why: &'static str| counter!("gatepass_sessions_ended_total", "reason" => why);
         let own = own.iter().copied().filter(|name| !VERIFIERS.contains(name));
         let providers = [PASSWORD].into_iter().chain(VERIFIERS).chain(own).chain([UNKNOWN]);
+        let recalled =
+            |result: &'static str| counter!("gatepass_remembered_passwords_total", "result" => result);
         let limited = |rule: Shut| counter!("gatepass_rate_limited_total", "rule" => rule.name());
         Self {
             handle,
@@ -202,6 +205,7 @@ impl Metrics {
             store_played: store("played"),
             store_failed: counter!("gatepass_store_failures_total", "store" => "accounts"),
             limited: [Shut::Connections, Shut::ConnectionsPerAddress, Shut::Rate].map(limited),
+            recalled: ["hit", "miss"].map(recalled),
             hash_queue: gauge!("gatepass_password_hash_queue"),
             connections_http: gauge!("gatepass_connections", "listener" => "http"),
             connections_room: gauge!("gatepass_connections", "listener" => "room"),
@@ -307,6 +311,11 @@ impl Metrics {
     /// Passwords that wait to be hashed.
     pub fn hash_queue(&self, len: usize) {
         self.hash_queue.set(gauge_value(len));
+    }
+
+    /// A password was remembered, or had to be hashed.
+    pub fn recalled(&self, hit: bool) {
+        self.recalled[usize::from(!hit)].increment(1);
     }
 
     /// What is measured only when somebody looks.

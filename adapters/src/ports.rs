@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use foldhash::fast::RandomState;
 use gatepass_core::{
     ids::{AccountId, CallId, ConnId, SessionKey},
     ledger::Fact,
@@ -34,9 +35,12 @@ const KICKS_TIMED: usize = 4_096;
 /// What is done when a session ends, under the shell's lock: it must not wait, nor ask the shell for anything.
 pub(crate) type Watcher = Box<dyn FnOnce() + Send>;
 
+/// A table whose keys no stranger chooses: a quick hash will do.
+pub(crate) type Table<K, V> = HashMap<K, V, RandomState>;
+
 /// Where effects go.
 pub(crate) struct Ports {
-    pub(crate) requests: HashMap<ConnId, oneshot::Sender<Reply>>,
+    pub(crate) requests: Table<ConnId, oneshot::Sender<Reply>>,
     pub(crate) players: BTreeMap<ConnId, Arc<Peer>>,
     pub(crate) links: BTreeMap<ConnId, Arc<Peer>>,
     /// The link to an RCenter of another process, while it is up.
@@ -47,11 +51,11 @@ pub(crate) struct Ports {
     pub(crate) game: Box<dyn Game>,
     pub(crate) frames: Frames,
     pub(crate) udp: Option<Arc<UdpSocket>>,
-    bound: HashMap<ConnId, SocketAddr>,
-    pub(crate) entering: HashMap<ConnId, Duration>,
-    kicks: HashMap<AccountId, Duration>,
+    bound: Table<ConnId, SocketAddr>,
+    pub(crate) entering: Table<ConnId, Duration>,
+    kicks: Table<AccountId, Duration>,
     /// Who is told of the end of a session: as many as there are sockets.
-    pub(crate) watched: HashMap<SessionKey, Watcher>,
+    pub(crate) watched: Table<SessionKey, Watcher>,
     pub(crate) jobs: VecDeque<Job>,
     /// Questions that failed at once.
     pub(crate) failed: Vec<(RoleId, CallId, Outage)>,
@@ -74,7 +78,7 @@ pub(crate) struct Current<'a> {
 impl Ports {
     pub(crate) fn new(services: Services, game: Box<dyn Game>) -> Self {
         Self {
-            requests: HashMap::new(),
+            requests: Table::default(),
             players: BTreeMap::new(),
             links: BTreeMap::new(),
             uplink: None,
@@ -83,10 +87,10 @@ impl Ports {
             game,
             frames: Frames::default(),
             udp: None,
-            bound: HashMap::new(),
-            entering: HashMap::new(),
-            kicks: HashMap::new(),
-            watched: HashMap::new(),
+            bound: Table::default(),
+            entering: Table::default(),
+            kicks: Table::default(),
+            watched: Table::default(),
             jobs: VecDeque::new(),
             failed: Vec::new(),
             drained: false,

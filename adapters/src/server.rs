@@ -491,8 +491,12 @@ fn open_store(config: &Config) -> Result<Option<Arc<SqliteAccounts>>, StartError
     if !config.runs(Part::Accounts) {
         return Ok(None);
     }
-    let store = SqliteAccounts::open(&config.database, config.hash_cost.hash_cost())
-        .map_err(|error| StartError::Store(error.to_string()))?;
+    let failed = |error: StoreError| StartError::Store(error.to_string());
+    let store = SqliteAccounts::open(&config.database, config.hash_cost.hash_cost()).map_err(failed)?;
+    let store = match config.remember_passwords {
+        Some(lasts) => store.remembering(lasts).map_err(failed)?,
+        None => store,
+    };
     Ok(Some(Arc::new(store)))
 }
 

@@ -240,6 +240,13 @@ impl Shell {
         }
     }
 
+    /// Has the account store wipe what it need not remember any more.
+    pub(crate) fn forget(&self) {
+        if let Some(lanes) = &self.lanes {
+            lanes.forget();
+        }
+    }
+
     /// An answer of the account store, on whatever thread it was found.
     pub(crate) fn answered(&self, waiter: Waiter, outcome: Outcome) {
         match waiter {

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, HashMap},
+    collections::{BinaryHeap, HashMap, VecDeque},
     time::Duration,
 };
 
@@ -14,21 +14,31 @@ use crate::drive::RoleId;
 /// Timers of all roles of one process, in the order in which they end.
 ///
 /// Times are distances from the start of the process, so that tests can make them up. Nearly all timers are disarmed or
-/// armed anew long before they end, so an entry of the heap is not searched for then: it stays until it comes up, or
-/// until most entries are such.
+/// armed anew long before they end, so an entry is not searched for then: it stays until it comes up, or until most
+/// entries are such. And there are few lengths of time, so nearly all timers end behind those that were armed before them
+/// for as long: a handful of queues holds them without any sorting.
 #[derive(Debug, Default)]
 pub struct Timers {
     /// Strangers choose only the names in pauses, of which there are few: a quick hash will do.
-    by_name: HashMap<(RoleId, Timer), Key, RandomState>,
-    /// The first of them is armed; others may not be any more.
-    by_time: BinaryHeap<Reverse<(Key, (RoleId, Timer))>>,
+    by_name: HashMap<Named, Key, RandomState>,
+    queues: [VecDeque<(Key, Named)>; QUEUES],
+    /// The first of each queue, which is armed; others may not be any more.
+    first: [Option<Key>; QUEUES],
+    /// Those that no queue could take, as where times are all different. The first of them is armed.
+    others: BinaryHeap<Reverse<(Key, Named)>>,
+    /// Entries of all of them.
+    entries: usize,
     armed: u64,
 }
 
+/// A timer and whose it is.
+type Named = (RoleId, Timer);
 /// A deadline, and the order of arming among equal deadlines: ties always fire in the same order. No two are equal.
 type Key = (Duration, u64);
 
-/// Entries of the heap that are not armed any more, beyond as many as are.
+/// Queues: more than there are lengths of time.
+const QUEUES: usize = 16;
+/// Entries that are not armed any more, beyond as many as are.
 const DISARMED_MAX: usize = 256;
 
 impl Timers {
@@ -43,7 +53,7 @@ impl Timers {
         self.armed += 1;
         let key = (at, self.armed);
         let old = self.by_name.insert((role, timer), key);
-        self.by_time.push(Reverse((key, (role, timer))));
+        self.put(key, (role, timer));
         if let Some(old) = old {
             self.tidy(old);
         }
@@ -63,20 +73,22 @@ impl Timers {
     }
 
     /// Takes the first timer whose deadline has come.
-    pub fn due(&mut self, now: Duration) -> Option<(RoleId, Timer)> {
-        let Reverse(((at, _), name)) = *self.by_time.peek()?;
-        if at > now {
-            return None;
-        }
-        let old = self.by_name.remove(&name)?;
-        self.tidy(old);
+    pub fn due(&mut self, now: Duration) -> Option<Named> {
+        let first = self.first().filter(|(at, _)| *at <= now)?;
+        let queue = self.first.iter().position(|key| *key == Some(first));
+        let (_, name) = match queue {
+            Some(queue) => *self.queues[queue].front()?,
+            None => self.others.peek()?.0,
+        };
+        self.by_name.remove(&name);
+        self.tidy(first);
         Some(name)
     }
 
     /// The next deadline.
     #[must_use]
     pub fn next(&self) -> Option<Duration> {
-        self.by_time.peek().map(|Reverse(((at, _), _))| *at)
+        self.first().map(|(at, _)| at)
     }
 
     /// How many are armed.
@@ -91,23 +103,54 @@ impl Timers {
         self.by_name.is_empty()
     }
 
-    /// After the timer of this key was disarmed: the first entry has to be an armed one.
+    fn first(&self) -> Option<Key> {
+        let other = self.others.peek().map(|Reverse((key, _))| *key);
+        self.first.iter().copied().chain([other]).flatten().min()
+    }
+
+    /// Puts an entry behind the last of a queue that ends before it.
+    fn put(&mut self, key: Key, name: Named) {
+        self.entries += 1;
+        let fits = |queue: &VecDeque<(Key, Named)>| queue.back().is_none_or(|(last, _)| *last < key);
+        let Some(queue) = self.queues.iter().position(fits) else {
+            self.others.push(Reverse((key, name)));
+            return;
+        };
+        self.queues[queue].push_back((key, name));
+        self.first[queue].get_or_insert(key);
+    }
+
+    /// After the timer of this key was disarmed: the first entries have to be armed ones.
     fn tidy(&mut self, disarmed: Key) {
-        let Self { by_name, by_time, .. } = self;
-        if by_time.peek().is_some_and(|Reverse((key, _))| *key == disarmed) {
-            while by_time.peek().is_some_and(|Reverse((key, name))| by_name.get(name) != Some(key)) {
-                by_time.pop();
+        let Self { by_name, queues, first, others, entries, .. } = self;
+        let is_armed = |key: &Key, name: &Named| by_name.get(name) == Some(key);
+        if let Some(queue) = first.iter().position(|key| *key == Some(disarmed)) {
+            let entry = &mut queues[queue];
+            while entry.front().is_some_and(|(key, name)| !is_armed(key, name)) {
+                entry.pop_front();
+                *entries -= 1;
+            }
+            first[queue] = entry.front().map(|(key, _)| *key);
+        } else if others.peek().is_some_and(|Reverse((key, _))| *key == disarmed) {
+            while others.peek().is_some_and(|Reverse((key, name))| !is_armed(key, name)) {
+                others.pop();
+                *entries -= 1;
             }
         }
-        if self.by_time.len() > 2 * self.by_name.len() + DISARMED_MAX {
+        if self.entries > 2 * self.by_name.len() + DISARMED_MAX {
             self.sweep();
         }
     }
 
     /// Forgets every entry that is not armed.
     fn sweep(&mut self) {
-        let Self { by_name, by_time, .. } = self;
-        by_time.retain(|Reverse((key, name))| by_name.get(name) == Some(key));
+        let Self { by_name, queues, first, others, entries, .. } = self;
+        for (queue, first) in queues.iter_mut().zip(first) {
+            queue.retain(|(key, name)| by_name.get(name) == Some(key));
+            *first = queue.front().map(|(key, _)| *key);
+        }
+        others.retain(|Reverse((key, name))| by_name.get(name) == Some(key));
+        *entries = by_name.len();
     }
 }
 
@@ -163,9 +206,14 @@ mod tests {
             timers.disarm(RoleId::Room, Timer::Idle(ConnId(conn)));
             assert_eq!((timers.next(), timers.len()), (Some(at(50)), 1));
         }
-        assert!(timers.by_time.len() <= 2 + DISARMED_MAX, "{} entries", timers.by_time.len());
+        let entries = |timers: &Timers| {
+            let queued = timers.queues.iter().map(VecDeque::len).sum::<usize>() + timers.others.len();
+            assert_eq!(timers.entries, queued);
+            queued
+        };
+        assert!(entries(&timers) <= 2 + DISARMED_MAX, "{} entries", entries(&timers));
         assert_eq!(timers.due(at(60)), Some((RoleId::Cache, Timer::Grace)));
-        assert_eq!((timers.due(at(60)), timers.by_time.len()), (None, 0));
+        assert_eq!((timers.due(at(60)), entries(&timers)), (None, 0));
     }
 
     #[test]

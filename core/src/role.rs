@@ -365,6 +365,13 @@ impl Effects {
         self.buffer.is_empty()
     }
 
+    /// Looks at all effects in order, each where it lies, and forgets them; the buffer keeps its memory. What is taken out
+    /// of one is for `each` to say: most are small, and to move one costs as much as to carry it out.
+    pub fn take_each(&mut self, mut each: impl FnMut(&mut Effect)) {
+        self.buffer.iter_mut().for_each(&mut each);
+        self.buffer.clear();
+    }
+
     /// Takes all effects in order; the buffer keeps its memory.
     pub fn drain(&mut self) -> Drain<'_, Effect> {
         self.buffer.drain(..)

@@ -14,7 +14,7 @@ use gatepass_core::{
 };
 
 use super::{Ending, Entry, nanos, put};
-use crate::{accounts::AccountsPort, drive::RoleId};
+use crate::{accounts::AccountsPort, drive::RoleId, store::Recall};
 
 /// Bytes that may wait to be written.
 const PENDING_MAX: usize = 16 << 20;
@@ -176,6 +176,12 @@ impl Witnessed {
     pub const fn new(store: Arc<dyn AccountsPort>, recorder: Arc<Recorder>) -> Self {
         Self { store, recorder }
     }
+
+    fn hear(&self, answer: &AccountsAnswer) {
+        if let AccountsAnswer::Verified { account, .. } = *answer {
+            self.recorder.append(|at, bytes| put(&Entry::Verified { at, account }, bytes));
+        }
+    }
 }
 
 impl fmt::Debug for Witnessed {
@@ -187,9 +193,21 @@ impl fmt::Debug for Witnessed {
 impl AccountsPort for Witnessed {
     fn answer(&self, ask: AccountsAsk) -> Result<AccountsAnswer, Outage> {
         let answer = self.store.answer(ask);
-        if let Ok(AccountsAnswer::Verified { account, .. }) = answer {
-            self.recorder.append(|at, bytes| put(&Entry::Verified { at, account }, bytes));
+        if let Ok(answer) = &answer {
+            self.hear(answer);
         }
         answer
+    }
+
+    fn recall(&self, ask: &AccountsAsk) -> Result<Recall, Outage> {
+        let recall = self.store.recall(ask);
+        if let Ok(Recall::Hit(answer)) = &recall {
+            self.hear(answer);
+        }
+        recall
+    }
+
+    fn forget(&self) {
+        self.store.forget();
     }
 }

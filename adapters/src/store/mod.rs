@@ -4,6 +4,7 @@
 //! questions. Nothing here decides who may log in: it compares, it remembers, it reports what it found.
 
 mod password;
+mod remembered;
 mod schema;
 mod sqlite;
 #[cfg(test)]
@@ -12,7 +13,7 @@ mod tests;
 use std::fmt;
 
 pub use password::HashCost;
-pub use sqlite::SqliteAccounts;
+pub use sqlite::{Recall, SqliteAccounts};
 
 /// Why a store could not answer. The asking role hears of an outage; the operator reads this.
 #[derive(Debug)]

@@ -7,6 +7,7 @@ use argon2::{
         phc::{Ident, Output, PasswordHash, Salt},
     },
 };
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use gatepass_core::text::Password;
 use subtle::ConstantTimeEq;
 
@@ -19,6 +20,9 @@ const STORED_MAX: (u32, u32, u32) = (256 * 1024, 16, 8);
 const SMALL: usize = 8;
 /// Bytes of salt.
 const SALT: usize = 16;
+/// Their digits in a stored hash, and those of the hash proper.
+const SALT_DIGITS: usize = (SALT * 8).div_ceil(6);
+const OUTPUT_DIGITS: usize = (Params::DEFAULT_OUTPUT_LEN * 8).div_ceil(6);
 
 /// How much work one password check is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -70,8 +74,11 @@ impl Passwords {
 
     /// Whether this is the password behind a stored hash.
     pub(super) fn verify(&self, password: &Password, stored: &str) -> Result<bool, StoreError> {
-        let stored = PasswordHash::new(stored).map_err(|_| StoreError::StoredHash)?;
-        Stored::of(&stored)?.fits(password)
+        let stored = match Stored::of_own_form(stored) {
+            Some(stored) => stored,
+            None => Stored::of(&PasswordHash::new(stored).map_err(|_| StoreError::StoredHash)?)?,
+        };
+        stored.fits(password)
     }
 
     /// Spends the time of a check on behalf of an account that does not exist. Always `false`.
@@ -89,8 +96,7 @@ fn hash_with(argon2: &Argon2<'_>, password: &[u8]) -> Result<PasswordHash, Store
 impl Stored {
     fn of(stored: &PasswordHash) -> Result<Self, StoreError> {
         let params = Params::try_from(stored).map_err(|_| StoreError::StoredHash)?;
-        let (memory, passes, lanes) = STORED_MAX;
-        let bounded = params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes;
+        let bounded = is_bounded(&params);
         let ours = Ident::new("argon2id").is_ok_and(|ours| stored.algorithm == ours);
         let version = stored.version.map_or(Ok(Version::default()), Version::try_from);
         match (version, stored.salt, stored.hash) {
@@ -99,6 +105,22 @@ impl Stored {
             }
             _ => Err(StoreError::StoredHash),
         }
+    }
+
+    /// The same of a hash in the very form that [`Passwords::hash`] writes, if it is one: the general way takes a
+    /// twentieth of a login without its hash.
+    fn of_own_form(stored: &str) -> Option<Self> {
+        let rest = &mut stored.as_bytes().strip_prefix(b"$argon2id$v=19$m=")?;
+        let params = Params::new(number(rest, b",t=")?, number(rest, b",p=")?, number(rest, b"$")?, None);
+        let params = params.ok().filter(is_bounded)?;
+        let (salt, hash) = rest.split_at_checked(SALT_DIGITS)?;
+        // With room for what is not of this form.
+        let (mut bytes, mut output) = ([0; SALT + 2], [0; Params::DEFAULT_OUTPUT_LEN + 2]);
+        let hash = hash.strip_prefix(b"$").filter(|hash| hash.len() == OUTPUT_DIGITS)?;
+        let salt = STANDARD_NO_PAD.decode_slice(salt, &mut bytes).ok()?;
+        let hash = STANDARD_NO_PAD.decode_slice(hash, &mut output).ok()?;
+        let (salt, hash) = (Salt::new(&bytes[..salt]).ok()?, Output::new(&output[..hash]).ok()?);
+        Some(Self { argon2: Argon2::new(Algorithm::Argon2id, Version::V0x13, params), salt, hash })
     }
 
     fn fits(&self, password: &Password) -> Result<bool, StoreError> {
@@ -114,6 +136,20 @@ impl Stored {
         done.map_err(|_| StoreError::StoredHash)?;
         Ok(self.hash.as_bytes().ct_eq(computed).into())
     }
+}
+
+/// Whether a stored hash asks for no more work than it may.
+fn is_bounded(params: &Params) -> bool {
+    let (memory, passes, lanes) = STORED_MAX;
+    params.m_cost() <= memory && params.t_cost() <= passes && params.p_cost() <= lanes
+}
+
+/// Takes a decimal number and what follows it.
+fn number(rest: &mut &[u8], end: &[u8]) -> Option<u32> {
+    let digits = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+    let (number, behind) = rest.split_at_checked(digits).filter(|(number, _)| !number.is_empty())?;
+    *rest = behind.strip_prefix(end)?;
+    number.iter().try_fold(0_u32, |sum, digit| sum.checked_mul(10)?.checked_add(u32::from(digit - b'0')))
 }
 
 #[cfg(test)]
@@ -150,6 +186,32 @@ mod tests {
         let stored = old.hash(&password("a")).expect("hashes");
         let new = Passwords::new(HashCost::Default).expect("argon2 is available");
         assert!(new.verify(&password("a"), &stored).expect("verifies"));
+    }
+
+    #[test]
+    fn the_own_form_is_read_as_any_other() {
+        for cost in [HashCost::Test, HashCost::Default] {
+            let passwords = Passwords::new(cost).expect("argon2 is available");
+            let text = passwords.hash(&password("a")).expect("hashes");
+            let own = Stored::of_own_form(&text).expect("it is of that form");
+            let any = Stored::of(&PasswordHash::new(&text).expect("reads")).expect("reads");
+            let parts = |stored: &Stored| {
+                let params = stored.argon2.params();
+                let costs = (params.m_cost(), params.t_cost(), params.p_cost());
+                (costs, stored.salt.to_vec(), stored.hash.as_bytes().to_vec())
+            };
+            assert_eq!(parts(&own), parts(&any));
+            // Whatever is cut off, doubled or changed is another form, or another hash.
+            for at in 0..text.len() {
+                let (before, after) = text.split_at(at);
+                for changed in
+                    [before.to_owned(), format!("{before}+{after}"), format!("{before}{}", &after[1..])]
+                {
+                    let other = Stored::of_own_form(&changed);
+                    assert!(other.is_none_or(|other| parts(&other) != parts(&own)), "{changed}");
+                }
+            }
+        }
     }
 
     #[test]

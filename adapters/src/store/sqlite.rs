@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -21,14 +24,17 @@ use rusqlite::{
 use super::{
     StoreError,
     password::{HashCost, Passwords},
+    remembered::{self, Remembered},
     schema,
 };
 use crate::clock::unix_time;
 
 /// How long a statement waits for another program's write.
 const BUSY: Duration = Duration::from_secs(5);
-/// Idle read connections that are kept.
-const READERS_MAX: usize = 32;
+/// Threads are dealt out over this many sets of read connections...
+const READER_SETS: usize = 8;
+/// ...each of which keeps this many idle ones.
+const READERS_MAX: usize = 4;
 /// Play times are written together, at most this long after the first of them...
 const PLAYED_DELAY: Duration = Duration::from_secs(1);
 /// ...or when there are this many.
@@ -45,11 +51,27 @@ const TRIES: usize = 3;
 pub struct SqliteAccounts {
     path: String,
     flags: OpenFlags,
-    readers: Mutex<Vec<Connection>>,
+    readers: [Readers; READER_SETS],
     writer: Mutex<Connection>,
     played: Mutex<Played>,
     passwords: Passwords,
+    /// Passwords that were right a short while ago, if any are to be remembered.
+    remembered: Option<Remembered>,
     device_salt: [u8; 16],
+}
+
+/// Idle read connections of a few threads. What a connection remembers of the database stays near the processor of the
+/// thread that uses it: to fetch it from another one takes longer than to look up an account.
+#[derive(Default)]
+#[repr(align(64))]
+struct Readers(Mutex<Vec<Connection>>);
+
+thread_local! {
+    /// Which read connections a thread uses.
+    static READER_SET: usize = {
+        static THREADS: AtomicUsize = AtomicUsize::new(0);
+        THREADS.fetch_add(1, Ordering::Relaxed) % READER_SETS
+    };
 }
 
 /// Play times that are not written yet.
@@ -65,6 +87,20 @@ struct Account {
     name: Name,
     hash: String,
     banned: bool,
+}
+
+/// Nobody's account.
+const NOBODY: AccountId = AccountId(0);
+
+/// What is remembered of a login's password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Recall {
+    /// It was found right a short while ago: this is the answer.
+    Hit(AccountsAnswer),
+    /// Not that it was: ask, and it is hashed.
+    Miss,
+    /// There is nothing to remember: this is no password, or none are remembered.
+    Unasked,
 }
 
 /// Whose an account is to be.
@@ -108,12 +144,54 @@ impl SqliteAccounts {
         Ok(Self {
             path,
             flags,
-            readers: Mutex::default(),
+            readers: Default::default(),
             writer: Mutex::new(writer),
             played: Mutex::default(),
             passwords: Passwords::new(cost)?,
+            remembered: None,
             device_salt,
         })
+    }
+
+    /// Has each password that was found right remembered for this long, so that [`SqliteAccounts::recall`] can answer
+    /// for it without hashing: as a keyed hash, in the memory of this process only, for at most 65,536 accounts.
+    ///
+    /// # Errors
+    /// If the operating system has no randomness.
+    pub fn remembering(mut self, lasts: Duration) -> Result<Self, StoreError> {
+        self.remembered = Some(Remembered::new(lasts, remembered::ACCOUNTS_MAX)?);
+        Ok(self)
+    }
+
+    /// Answers a login whose password is remembered, as [`SqliteAccounts::answer`] would. Everything but the hash is
+    /// looked at as there, so a ban or a changed password counts at once.
+    ///
+    /// # Errors
+    /// If the database fails.
+    pub fn recall(&self, ask: &AccountsAsk) -> Result<Recall, StoreError> {
+        let Some(remembered) = &self.remembered else { return Ok(Recall::Unasked) };
+        let AccountsAsk::Verify { credentials, .. } = ask else { return Ok(Recall::Unasked) };
+        let (Credentials::Password { name, password } | Credentials::Register { name, password }) =
+            credentials
+        else {
+            return Ok(Recall::Unasked);
+        };
+        let account = self.by_name(name)?;
+        let now = Instant::now();
+        // Who does not exist costs as much as who does.
+        let (id, hash) = account.as_ref().map_or((NOBODY, ""), |account| (account.id, &account.hash));
+        let fits = remembered.fits(id, hash, password, now);
+        Ok(match account {
+            Some(account) if fits => Recall::Hit(admit(account)),
+            _ => Recall::Miss,
+        })
+    }
+
+    /// Wipes what is remembered and too old to count.
+    pub fn forget(&self) {
+        if let Some(remembered) = &self.remembered {
+            remembered.forget(Instant::now());
+        }
     }
 
     /// Answers a question of a role.
@@ -230,8 +308,13 @@ impl SqliteAccounts {
         for _ in 0..TRIES {
             if let Some(account) = self.by_name(name)? {
                 let wrong = if register { Refusal::NameTaken } else { Refusal::WrongCredentials };
-                let genuine = self.passwords.verify(password, &account.hash)?;
-                return Ok(if genuine { admit(account) } else { AccountsAnswer::Refused(wrong) });
+                if !self.passwords.verify(password, &account.hash)? {
+                    return Ok(AccountsAnswer::Refused(wrong));
+                }
+                if let Some(remembered) = &self.remembered {
+                    remembered.remember(account.id, &account.hash, password, Instant::now());
+                }
+                return Ok(admit(account));
             }
             if !register {
                 self.passwords.verify_nobody(password)?;
@@ -381,14 +464,15 @@ impl SqliteAccounts {
 
     /// Runs a question on a read connection of its own.
     fn read<T>(&self, question: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T, StoreError> {
-        let kept = lock(&self.readers).pop();
+        let Readers(readers) = &self.readers[READER_SET.with(|set| *set)];
+        let kept = lock(readers).pop();
         let reader = match kept {
             Some(reader) => reader,
             None => connect(&self.path, self.flags)?,
         };
         let answer = question(&reader)?;
         // A connection whose question failed is not kept: the next one starts afresh.
-        let mut readers = lock(&self.readers);
+        let mut readers = lock(readers);
         if readers.len() < READERS_MAX {
             readers.push(reader);
         }

@@ -54,6 +54,19 @@ fn memory() -> SqliteAccounts {
     SqliteAccounts::open(":memory:", HashCost::Test).expect("opens")
 }
 
+/// A store that remembers passwords for longer than any test lasts.
+fn remembering() -> SqliteAccounts {
+    memory().remembering(Duration::from_secs(3_600)).expect("there is randomness")
+}
+
+/// Answers as a process does: from memory, if it can.
+fn answer_soon(store: &SqliteAccounts, ask: AccountsAsk) -> AccountsAnswer {
+    match store.recall(&ask).expect("the database works") {
+        Recall::Hit(answer) => answer,
+        Recall::Miss | Recall::Unasked => answer(store, ask),
+    }
+}
+
 fn secret(text: &str) -> Password {
     Password::new(text).expect("short enough")
 }
@@ -152,7 +165,7 @@ proptest! {
 
     #[test]
     fn the_database_answers_as_the_role_does(operations in operations()) {
-        let store = memory();
+        let stores = [memory(), remembering()];
         let mut role = Accounts::new();
         let mut names = std::collections::BTreeMap::new();
         for operation in operations {
@@ -162,12 +175,16 @@ proptest! {
                     if let AccountsAnswer::Verified { account, name, .. } = &expected {
                         names.insert(account.0, *name);
                     }
-                    prop_assert_eq!(answer(&store, ask), expected);
+                    for store in &stores {
+                        prop_assert_eq!(answer_soon(store, ask.clone()), expected.clone());
+                    }
                 }
                 Operation::Ban { id, banned } => {
                     let name = names.get(&id).map_or("nobody", |name| name.as_str());
                     let known = role.set_banned(AccountId(id), banned);
-                    prop_assert_eq!(store.set_banned(name, banned).expect("works"), known);
+                    for store in &stores {
+                        prop_assert_eq!(store.set_banned(name, banned).expect("works"), known);
+                    }
                 }
             }
         }
@@ -372,6 +389,71 @@ fn many_threads_read_and_write_at_once() {
         });
         assert_eq!(store.count().expect("counts"), 8 + 8 * 5);
     }
+}
+
+#[test]
+fn a_password_that_was_right_is_remembered_and_replaces_nothing_but_the_hash() {
+    let store = remembering();
+    let recall = |ask: AccountsAsk| store.recall(&ask).expect("the database works");
+    answer(&store, register("ann", "one"));
+    assert_eq!(recall(login("ann", "one")), Recall::Miss, "it was made, not checked");
+    let right = answer(&store, login("ann", "one"));
+    assert_eq!(recall(login("ann", "one")), Recall::Hit(right.clone()));
+    assert_eq!(recall(register("ann", "one")), Recall::Hit(right.clone()));
+    // A wrong one is hashed, and takes nothing from the right one.
+    for wrong in [login("ann", "two"), login("bob", "one"), register("ann", "on"), login("ann", "")] {
+        assert_eq!(recall(wrong.clone()), Recall::Miss, "{wrong:?}");
+        assert!(matches!(answer(&store, wrong), AccountsAnswer::Refused(_)));
+    }
+    assert_eq!(recall(login("ann", "one")), Recall::Hit(right.clone()));
+    // Who is banned is, at once.
+    assert!(store.set_banned("ann", true).expect("works"));
+    assert_eq!(recall(login("ann", "one")), Recall::Hit(refused(Refusal::Banned)));
+    assert!(store.set_banned("ann", false).expect("works"));
+    assert_eq!(recall(login("ann", "one")), Recall::Hit(right));
+    // Others do not come with passwords.
+    for other in [guest("d-1"), signed("ann"), AccountsAsk::Profile { account: AccountId(1) }] {
+        answer(&store, other.clone());
+        assert_eq!(recall(other), Recall::Unasked);
+    }
+}
+
+#[test]
+fn a_changed_password_is_not_the_remembered_one() {
+    let scratch = Scratch::new();
+    let store = scratch.open().remembering(Duration::from_secs(3_600)).expect("there is randomness");
+    for (name, password) in [("ann", "one"), ("bob", "two")] {
+        answer(&store, register(name, password));
+        answer(&store, login(name, password));
+    }
+    let recalls = |name, password| store.recall(&login(name, password)).expect("works") != Recall::Miss;
+    assert!(recalls("ann", "one") && recalls("bob", "two"));
+    // Another program gives ann bob's password, hash and all.
+    let file = rusqlite::Connection::open(scratch.file()).expect("opens");
+    let change =
+        "UPDATE accounts SET password_hash = (SELECT password_hash FROM accounts WHERE name = 'bob')";
+    file.execute(change, []).expect("changes");
+    assert!(!recalls("ann", "one") && !recalls("ann", "two") && recalls("bob", "two"));
+    assert_eq!(answer(&store, login("ann", "one")), refused(Refusal::WrongCredentials));
+    assert!(!recalls("ann", "two"));
+    assert!(matches!(answer(&store, login("ann", "two")), AccountsAnswer::Verified { .. }));
+    assert!(recalls("ann", "two") && !recalls("ann", "one"));
+}
+
+#[test]
+fn a_password_is_remembered_for_a_time_in_one_process_and_only_if_it_shall_be() {
+    let scratch = Scratch::new();
+    let store = scratch.open().remembering(Duration::from_millis(1)).expect("there is randomness");
+    answer(&store, register("ann", "one"));
+    answer(&store, login("ann", "one"));
+    thread::sleep(Duration::from_millis(2));
+    assert_eq!(store.recall(&login("ann", "one")).expect("works"), Recall::Miss);
+    drop(store);
+    let again = scratch.open();
+    answer(&again, login("ann", "one"));
+    assert_eq!(again.recall(&login("ann", "one")).expect("works"), Recall::Unasked);
+    let again = again.remembering(Duration::from_secs(3_600)).expect("there is randomness");
+    assert_eq!(again.recall(&login("ann", "one")).expect("works"), Recall::Miss);
 }
 
 #[test]

@@ -89,6 +89,10 @@ pub(crate) struct Args {
     /// What a password hash costs
     #[arg(long, env = "GATEPASS_HASH_COST", value_enum)]
     hash_cost: Option<CostArg>,
+    /// How long a password that was right is remembered, as in 10m: its player is then let in without hashing it again.
+    /// Whoever reads this process' memory could guess at such passwords quickly [default: not at all]
+    #[arg(long, env = "GATEPASS_REMEMBER_PASSWORDS", value_name = "TIME", value_parser = time)]
+    remember_passwords: Option<Duration>,
     /// Threads that hash passwords [default: one per core]
     #[arg(long, env = "GATEPASS_PASSWORD_THREADS", value_name = "N")]
     password_threads: Option<usize>,
@@ -310,6 +314,7 @@ fn apply(args: Args, config: &mut Config) {
         CostArg::Test => Cost::Test,
     });
     put(&mut config.hash_cost, cost);
+    put(&mut config.remember_passwords, args.remember_passwords.map(Some));
     put(&mut config.password_threads, args.password_threads.map(Some));
     put(&mut config.password_queue, args.password_queue);
     put(&mut config.max_connections, args.max_connections);
