@@ -3,7 +3,7 @@
 //! The explorer goes level by level, so one search gives both: that everything was seen, and the shortest way to
 //! whatever breaks.
 
-use std::{cell::RefCell, ops::ControlFlow, sync::Arc};
+use std::{ops::ControlFlow, sync::Arc};
 
 use gatepass_core::properties::{Goal, Property};
 use serde::Serialize;
@@ -17,8 +17,7 @@ use crate::{
     reductions::Reduction,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
-    shared::fingerprint,
-    world::{Broken, Packed, Scratch, Store, World},
+    world::{Broken, Ground, Memory, Packed, Scratch, Store, World},
 };
 
 /// What stateright is told to watch: which property breaks, the world itself says.
@@ -75,10 +74,6 @@ fn leads_to(setup: &Setup, choices: &[Choice], broken: Broken) -> bool {
     choices.iter().all(|choice| world.apply(setup, *choice, &mut scratch)) && world.broken() == Some(broken)
 }
 
-thread_local! {
-    static SCRATCH: RefCell<Scratch> = RefCell::new(Scratch::remembering());
-}
-
 impl Model for Worlds {
     type State = World;
     type Action = Choice;
@@ -93,7 +88,7 @@ impl Model for Worlds {
 
     fn next_state(&self, world: &World, choice: Choice) -> Option<World> {
         let mut next = world.clone();
-        SCRATCH.with_borrow_mut(|scratch| self.follow(&mut next, choice, scratch)).then_some(next)
+        self.follow(&mut next, choice, &mut Scratch::default()).then_some(next)
     }
 
     fn format_action(&self, choice: &Choice) -> String {
@@ -115,22 +110,13 @@ impl Model for Worlds {
     }
 }
 
-/// What one thread of a search has at hand.
-#[derive(Debug)]
-pub struct Memory(Scratch);
-
-impl Default for Memory {
-    fn default() -> Self {
-        Self(Scratch::remembering())
-    }
-}
-
 impl Space for Worlds {
     type State = World;
     type Action = Choice;
     type Finding = Broken;
     type Scratch = Memory;
     type Kept = Packed;
+    type Reached = Option<Packed>;
     type Store = Store;
 
     fn init(&self) -> Vec<World> {
@@ -141,20 +127,34 @@ impl Space for Worlds {
         world.choices(&self.setup, choices);
     }
 
-    fn step(&self, from: &World, choice: &Choice, to: &mut Option<World>, memory: &mut Memory) -> bool {
-        let next = match to {
-            Some(next) => {
-                next.clone_from(from);
-                next
-            }
-            None => to.insert(from.clone()),
-        };
-        self.follow(next, *choice, &mut memory.0)
+    fn enter(&self, store: &Store, world: &World, to: &mut Option<Packed>) {
+        *to = Some(world.clone().pack(store));
     }
 
-    /// The next step starts from a world that differs in few parts, so `to` stays.
-    fn keep(&self, store: &Store, from: Option<(&World, &Packed)>, to: &mut Option<World>) -> Option<Packed> {
-        to.as_ref().map(|to| to.pack(store, from))
+    fn step(
+        &self,
+        store: &Store,
+        (from, packed): (&World, &Packed),
+        choice: &Choice,
+        to: &mut Option<Packed>,
+        memory: &mut Memory,
+    ) -> bool {
+        let to = to.get_or_insert_with(|| packed.clone());
+        memory.follow(Ground { setup: &self.setup, store }, (from, packed), *choice, to)
+    }
+
+    fn fingerprint(&self, reached: &Option<Packed>) -> u64 {
+        reached.as_ref().map_or(0, Packed::print)
+    }
+
+    fn findings(&self, store: &Store, reached: &Option<Packed>, found: &mut dyn FnMut(Broken)) {
+        if let Some(broken) = reached.as_ref().and_then(|packed| packed.broken(store)) {
+            found(broken);
+        }
+    }
+
+    fn keep(&self, reached: &mut Option<Packed>) -> Packed {
+        reached.take().expect("a world was reached")
     }
 
     fn restore<'a>(
@@ -163,17 +163,13 @@ impl Space for Worlds {
         packed: &'a Packed,
         last: &'a mut Option<(World, Packed)>,
     ) -> &'a World {
-        World::unpack(store, packed, last)
+        let (world, is) = last.get_or_insert_with(|| (World::unpack(store, packed), packed.clone()));
+        world.become_packed(store, is, packed);
+        world
     }
 
-    fn fingerprint(&self, world: &World) -> u64 {
-        fingerprint(world)
-    }
-
-    fn findings(&self, world: &World, found: &mut dyn FnMut(Broken)) {
-        if let Some(broken) = world.broken() {
-            found(broken);
-        }
+    fn state(&self, store: &Store, reached: &Option<Packed>) -> World {
+        World::unpack(store, reached.as_ref().expect("a world was reached"))
     }
 
     fn same(&self, one: &World, other: &World) -> bool {

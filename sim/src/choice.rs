@@ -67,6 +67,15 @@ pub enum Choice {
 }
 
 impl Choice {
+    /// The packet that it is about.
+    #[must_use]
+    pub const fn pick(&self) -> Option<Pick> {
+        match self {
+            Self::Deliver(pick) | Self::Drop(pick) | Self::Duplicate(pick) | Self::Fail(pick) => Some(*pick),
+            _ => None,
+        }
+    }
+
     /// To which nodes it happens: for a message its sender, then its receiver. None, if it names none.
     pub fn nodes(&self) -> impl Iterator<Item = u16> + use<> {
         let (one, other) = match self {

@@ -4,7 +4,6 @@ use gatepass_core::{
     accounts::Accounts,
     cache::Cache,
     client::Client,
-    ids::ConnId,
     login::LoginServer,
     rcenter::RCenter,
     role::{Cx, Effects, Entropy, Event, Role, Settings, Step, Timer},
@@ -23,8 +22,6 @@ pub struct Host {
     pub up: bool,
     /// Counts its starts.
     pub life: u8,
-    /// A RoomServer's link to RCenter, if it is up.
-    pub link: Option<ConnId>,
     /// Keys it has drawn.
     pub drawn: u32,
     /// Its process is stopped: nothing reaches it, and its timers do not fire.
@@ -62,7 +59,6 @@ impl Host {
             timers: Vec::new(),
             up: true,
             life: 0,
-            link: None,
             drawn: 0,
             paused: false,
             overdue: 0,

@@ -49,15 +49,15 @@ pub fn itf(setup: &Setup, choices: &[Choice]) -> Value {
 }
 
 fn state(setup: &Setup, world: &World, index: usize, action: &str, told: &str) -> Value {
-    let named = |kind: fn(&HostRole) -> bool| {
-        let nodes = world.hosts().enumerate().filter(move |(_, host)| kind(&host.role));
-        nodes.map(|(node, host)| (setup.names[node].clone(), host))
-    };
+    let nodes =
+        |kind: fn(&HostRole) -> bool| world.hosts().enumerate().filter(move |(_, host)| kind(&host.role));
+    let named = |kind| nodes(kind).map(|(node, host)| (setup.names[node].clone(), host));
     let one =
         |kind, view: &dyn Fn(&Host) -> Value| named(kind).next().map_or(Value::Null, |(_, host)| view(host));
     let players =
         named(|role| matches!(role, HostRole::Player(_))).map(|(name, host)| (name.into(), player(host)));
-    let rooms = named(|role| matches!(role, HostRole::Room(_))).map(|(name, host)| (name.into(), room(host)));
+    let rooms = nodes(|role| matches!(role, HostRole::Room(_)))
+        .map(|(node, host)| (setup.names[node].clone().into(), room(host, world.is_linked(node))));
     let packets = world.net().packets.iter().map(|packet| {
         let packet = packet.get();
         json!({
@@ -110,7 +110,7 @@ fn player(host: &Host) -> Value {
     })
 }
 
-fn room(host: &Host) -> Value {
+fn room(host: &Host, linked: bool) -> Value {
     let HostRole::Room(server) = &host.role else { return Value::Null };
     let live = server.live().map(|(conn, account, seq)| {
         json!({ "conn": conn.to_string(), "account": account.to_string(), "login": format!("{seq:?}") })
@@ -120,7 +120,7 @@ fn room(host: &Host) -> Value {
         "up": host.up,
         "paused": host.paused,
         "server": server.id().to_string(),
-        "linked": host.link.is_some(),
+        "linked": linked,
         "lease": host.timers.iter().any(|timer| TimerKind::of(timer) == TimerKind::LeaseEnd),
         "live": set(live.collect()),
         "connections": bigint(connections),

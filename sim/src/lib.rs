@@ -18,7 +18,6 @@ pub mod flaws;
 pub mod host;
 pub mod itf;
 pub mod matrix;
-mod memo;
 pub mod memory;
 pub mod misread;
 pub mod names;

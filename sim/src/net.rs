@@ -9,17 +9,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::shared::Shared;
 
-/// Messages under way and open connections to RoomServers.
+/// Messages under way.
 ///
-/// Both are kept in one order, whatever order they came in: which of two messages of different lanes was sent
+/// They are kept in one order, whatever order they came in: which of two messages of different lanes was sent
 /// first is nothing that anybody could notice, so two networks that differ only in that are one.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Net {
     /// Under way: by sender, receiver and lane, and within a lane in the order they were sent. Without
     /// [`Reduction::OneOrder`](crate::reductions::Reduction) all in the order they were sent.
     pub packets: Vec<Shared<Packet>>,
-    /// Open player connections by name: which RoomServer node is at the other end.
-    pub conns: Vec<(ConnId, u16)>,
     one_order: bool,
 }
 
@@ -141,7 +139,7 @@ impl Net {
     /// Nothing under way, nothing open.
     #[must_use]
     pub const fn new(one_order: bool) -> Self {
-        Self { packets: Vec::new(), conns: Vec::new(), one_order }
+        Self { packets: Vec::new(), one_order }
     }
 
     /// Puts a packet on its way, behind all others of its lane.
@@ -152,6 +150,18 @@ impl Net {
         let lane = packet.get().place();
         let at = self.packets.partition_point(|other| other.get().place() <= lane);
         self.packets.insert(at, packet);
+    }
+
+    /// Takes a packet off its way.
+    pub fn take(&mut self, pick: Pick) {
+        if let Some(at) = self.find(pick) {
+            self.packets.remove(at);
+        }
+    }
+
+    /// Such packets are lost.
+    pub fn lose(&mut self, such: impl Fn(&Packet) -> bool) {
+        self.packets.retain(|packet| !such(packet.get()));
     }
 
     /// Where this packet is.
@@ -199,23 +209,69 @@ impl Net {
         let mut behind = behind.iter().take(if self.one_order { 1 } else { behind.len() });
         behind.any(|other| other.get().place() == lane)
     }
+}
 
+/// Open player connections by name: which RoomServer node is at the other end.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Conns(Vec<(ConnId, u16)>);
+
+impl Conns {
     /// Opens a player's connection to a node.
     pub fn open(&mut self, conn: ConnId, room: u16) {
-        let at = self.conns.partition_point(|(other, _)| *other < conn);
-        self.conns.insert(at, (conn, room));
+        let at = self.0.partition_point(|(other, _)| *other < conn);
+        self.0.insert(at, (conn, room));
     }
 
     /// The node at the other end of a player's connection.
     #[must_use]
     pub fn room_of(&self, conn: ConnId) -> Option<u16> {
-        let at = self.conns.binary_search_by_key(&conn, |(open, _)| *open).ok()?;
-        self.conns.get(at).map(|(_, node)| *node)
+        let at = self.0.binary_search_by_key(&conn, |(open, _)| *open).ok()?;
+        self.0.get(at).map(|(_, node)| *node)
     }
 
     /// Closes a player's connection.
     pub fn close(&mut self, conn: ConnId) {
-        self.conns.retain(|(open, _)| *open != conn);
+        self.0.retain(|(open, _)| *open != conn);
+    }
+
+    /// All that are open, by name, with the node at the other end.
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = (ConnId, u16)> {
+        self.0.iter().copied()
+    }
+}
+
+/// The links of RoomServers to RCenter that are up.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Links {
+    first_room: usize,
+    links: Vec<Option<ConnId>>,
+}
+
+impl Links {
+    /// None is up yet.
+    #[must_use]
+    pub fn of(rooms: std::ops::Range<usize>) -> Self {
+        Self { first_room: rooms.start, links: vec![None; rooms.len()] }
+    }
+
+    /// The link of this node, if it is a RoomServer and has one.
+    #[must_use]
+    pub fn of_node(&self, node: usize) -> Option<ConnId> {
+        self.links.get(node.checked_sub(self.first_room)?).copied().flatten()
+    }
+
+    /// The node that this is the link of.
+    #[must_use]
+    pub fn node_of(&self, link: ConnId) -> Option<usize> {
+        let at = self.links.iter().position(|other| *other == Some(link))?;
+        Some(self.first_room + at)
+    }
+
+    /// The link of a RoomServer comes up, or goes down.
+    pub fn set(&mut self, node: usize, link: Option<ConnId>) {
+        if let Some(place) = node.checked_sub(self.first_room).and_then(|at| self.links.get_mut(at)) {
+            *place = link;
+        }
     }
 }
 

@@ -20,7 +20,8 @@ pub enum Reduction {
     LateAnswers,
     /// A message is lost when it is missed: when the next one on its lane can come instead.
     LostWhenMissed,
-    /// A step that was taken before is not taken again: nodes and events are told apart by 64-bit fingerprints.
+    /// What came of a choice is not played again where all parts of a world that it looked at are the same: choices and
+    /// parts are told apart by 64-bit fingerprints.
     RememberedSteps,
     /// Worlds are told apart by 64-bit fingerprints.
     Fingerprints,

@@ -54,7 +54,7 @@ pub fn shorter(setup: &Setup, list: &[Choice], broken: Broken, worlds: usize) ->
     let there: HashSet<u16, foldhash::fast::FixedState> = list.iter().flat_map(Choice::nodes).collect();
     let fits =
         |choice: &&Choice| kinds.contains(&kind(choice)) && choice.nodes().all(|it| there.contains(&it));
-    let mut scratch = Scratch::remembering();
+    let mut scratch = Scratch::default();
     let first = World::new(setup);
     let mut seen: HashSet<u64, foldhash::fast::FixedState> = HashSet::default();
     seen.insert(fingerprint(&first));

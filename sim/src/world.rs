@@ -3,12 +3,13 @@
 
 mod age;
 mod attack;
-mod coming;
 mod edit;
 mod effects;
 mod faults;
 mod happen;
 mod pack;
+mod part;
+mod recall;
 mod settle;
 mod step;
 
@@ -27,10 +28,11 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
-pub use self::pack::{Packed, Store};
-use self::{
-    age::Signed,
-    coming::{Coming, Parcel},
+pub(crate) use self::recall::Ground;
+use self::{age::Signed, edit::Named, part::Part};
+pub use self::{
+    pack::{Packed, Store},
+    recall::Memory,
 };
 use crate::{
     attacker::Attacker,
@@ -38,64 +40,38 @@ use crate::{
     coverage::{Coverage, Met},
     eventually::{Eventually, ends_a_wait},
     host::{Host, HostRole, TimerKind},
-    memo::{Known, Memo, Taken},
-    net::{Body, Net, Nodes, Packet, Pick},
+    net::{Body, Conns, Links, Net, Nodes, Packet, Pick},
     reductions::Reduction,
     scenario::Faults,
     setup::{FIRST_LINK, Setup},
-    shared::Shared,
+    shared::{Shared, fingerprint},
     trace::Happening,
     words,
 };
 
 /// A state of the world.
-#[derive(Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct World {
-    hosts: Vec<Shared<Host>>,
-    net: Shared<Net>,
-    ledger: Shared<Ledger>,
-    faults: Faults,
-    fires: [u8; TimerKind::ALL.len()],
+    hosts: Vec<Part<Host>>,
+    net: Part<Net>,
+    conns: Part<Conns>,
+    links: Part<Links>,
+    ledger: Part<Ledger>,
+    faults: Part<Faults>,
+    fires: Part<Fires>,
     /// Players who have not begun.
-    waiting: Shared<Nodes>,
-    past: Past,
+    waiting: Part<Nodes>,
+    past: Part<Past>,
     /// Renewals that the cache had granted when it lost its memory: its grace outlasts them.
-    lost_leases: Shared<Vec<(ServerId, u32)>>,
-    attacker: Shared<Attacker>,
+    lost_leases: Part<Vec<(ServerId, u32)>>,
+    attacker: Part<Attacker>,
     /// Payloads that were signed, in order.
-    signed: Shared<Vec<Signed>>,
-    broken: Option<Broken>,
+    signed: Part<Vec<Signed>>,
+    broken: Part<Option<Broken>>,
 }
 
-impl Clone for World {
-    fn clone(&self) -> Self {
-        Self {
-            hosts: self.hosts.clone(),
-            net: self.net.clone(),
-            ledger: self.ledger.clone(),
-            lost_leases: self.lost_leases.clone(),
-            attacker: self.attacker.clone(),
-            signed: self.signed.clone(),
-            waiting: self.waiting.clone(),
-            ..*self
-        }
-    }
-
-    /// Leaves alone what is the same already: a checker does this for every step.
-    fn clone_from(&mut self, source: &Self) {
-        let Self { hosts, net, ledger, faults, fires, waiting, past, lost_leases, attacker, signed, broken } =
-            self;
-        hosts.clone_from(&source.hosts);
-        net.clone_from(&source.net);
-        ledger.clone_from(&source.ledger);
-        lost_leases.clone_from(&source.lost_leases);
-        attacker.clone_from(&source.attacker);
-        signed.clone_from(&source.signed);
-        waiting.clone_from(&source.waiting);
-        (*faults, *fires) = (source.faults, source.fires);
-        (*past, *broken) = (source.past, source.broken);
-    }
-}
+/// How often each kind of timer may still run out.
+type Fires = [u8; TimerKind::ALL.len()];
 
 /// What goals ask of the past.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -143,9 +119,9 @@ impl Broken {
 pub struct Scratch {
     effects: Effects,
     /// What comes to nodes at once.
-    queue: VecDeque<(usize, Coming)>,
-    /// Steps that were taken before, for a checker: it meets the same ones again and again.
-    memo: Option<Memo>,
+    queue: VecDeque<(usize, Event)>,
+    /// Changes that have names, if somebody remembers what comes of them.
+    named: Option<Named>,
     /// Goals met since somebody last looked, a bit each.
     pub goals: u32,
     /// What happened, if somebody wants to know.
@@ -174,15 +150,9 @@ pub enum Started {
 }
 
 impl Scratch {
-    /// For a checker.
-    #[must_use]
-    pub fn remembering() -> Self {
-        Self { memo: Some(Memo::default()), ..Self::default() }
-    }
-
     /// This comes to a node at once.
-    fn tell(&mut self, node: usize, coming: impl Into<Coming>) {
-        self.queue.push_back((node, coming.into()));
+    fn tell(&mut self, node: usize, event: Event) {
+        self.queue.push_back((node, event));
     }
 
     fn took(&mut self, met: Option<Met>, ignored: bool) {
@@ -204,17 +174,19 @@ impl World {
     #[must_use]
     pub fn begin_with(setup: &Setup, scratch: &mut Scratch) -> Self {
         let mut world = Self {
-            hosts: setup.hosts().into_iter().map(Shared::new).collect(),
-            net: Shared::new(Net::new(setup.reductions.has(Reduction::OneOrder))),
-            ledger: Shared::new(Ledger::default()),
-            faults: setup.faults(),
-            fires: setup.fires,
-            waiting: Shared::new(Nodes::first(setup.players())),
-            past: Past::default(),
-            lost_leases: Shared::new(Vec::new()),
-            attacker: Shared::new(setup.attacker()),
-            signed: Shared::new(Vec::new()),
-            broken: None,
+            hosts: setup.hosts().into_iter().map(Part::new).collect(),
+            net: Part::new(Net::new(setup.reductions.has(Reduction::OneOrder))),
+            conns: Part::new(Conns::default()),
+            links: Part::new(Links::of(setup.rooms())),
+            ledger: Part::new(Ledger::default()),
+            faults: Part::new(setup.faults()),
+            fires: Part::new(setup.fires),
+            waiting: Part::new(Nodes::first(setup.players())),
+            past: Part::new(Past::default()),
+            lost_leases: Part::new(Vec::new()),
+            attacker: Part::new(setup.attacker()),
+            signed: Part::new(Vec::new()),
+            broken: Part::new(None),
         };
         if let Some(own) = setup.attackers_credentials() {
             world.sign(&own);
@@ -236,25 +208,37 @@ impl World {
 
     /// What went wrong, if something did. Nothing happens after it.
     #[must_use]
-    pub const fn broken(&self) -> Option<Broken> {
-        self.broken
+    pub fn broken(&self) -> Option<Broken> {
+        *self.broken.shared().get()
+    }
+
+    /// Something goes wrong. What went wrong before stays what it was.
+    fn break_by(&mut self, broken: Broken) {
+        if self.broken().is_none() {
+            *self.broken.edit_unseen() = Some(broken);
+        }
     }
 
     /// Somebody who keeps the time found a timer due that may not run out yet: clocks do not keep their order.
     pub(crate) fn refuse_time(&mut self) {
-        self.broken
-            .get_or_insert(Broken::Invariant("a lease ends at its server first, whatever the clocks do"));
+        self.break_by(Broken::Invariant("a lease ends at its server first, whatever the clocks do"));
     }
 
     /// The nodes.
     pub fn hosts(&self) -> impl Iterator<Item = &Host> {
-        self.hosts.iter().map(Shared::get)
+        self.hosts.iter().map(Part::get)
     }
 
     /// What is under way.
     #[must_use]
     pub fn net(&self) -> &Net {
         self.net.get()
+    }
+
+    /// Whether this node is a RoomServer with a link to RCenter.
+    #[must_use]
+    pub fn is_linked(&self, node: usize) -> bool {
+        self.links.of_node(node).is_some()
     }
 
     /// What has happened.
@@ -265,7 +249,7 @@ impl World {
 
     /// Everything that may happen next, in a fixed order.
     pub fn choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        if self.broken.is_some() {
+        if self.broken().is_some() {
             return;
         }
         for node in self.waiting.get().iter() {
@@ -368,7 +352,7 @@ impl World {
         self.cache_choices(setup, choices);
         for room in setup.rooms() {
             let host = self.hosts[room].get();
-            if host.link.is_some() {
+            if self.links.of_node(room).is_some() {
                 if self.faults.cut_link > 0 {
                     choices.push(Choice::Cut(room as u16));
                 }
@@ -427,7 +411,7 @@ impl World {
 
     /// Lets it happen. `false`, and nothing changes, if it cannot happen here.
     pub fn apply(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {
-        if self.broken.is_some() || !self.begin(setup, choice, scratch) {
+        if self.broken().is_some() || !self.begin(setup, choice, scratch) {
             return false;
         }
         self.run(setup, scratch);
@@ -449,9 +433,9 @@ impl World {
         let later = setup.scenario.at_rest && !at_rest;
         let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
         if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts)
-            && self.broken.is_none()
+            && self.broken().is_none()
         {
-            self.broken = Some(Broken::Property(property));
+            self.break_by(Broken::Property(property));
             scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
         }
     }
@@ -488,11 +472,10 @@ impl World {
             }
             Choice::Drop(pick) => self.faults.drop > 0 && self.drop(pick, scratch),
             Choice::Duplicate(pick) => {
-                let Some(at) = self.net.get().find(pick) else { return false };
-                if self.net.get().packets[at].get().is_question() || !spend(&mut self.faults.duplicate) {
+                let Some(copy) = self.under_way(pick).cloned() else { return false };
+                if copy.get().is_question() || !spend(&mut self.faults.duplicate) {
                     return false;
                 }
-                let copy = self.net.get().packets[at].clone();
                 let delivered = self.deliver(pick, scratch);
                 // The copy comes after everything that was sent on its lane before.
                 self.put(copy, scratch);
@@ -505,13 +488,13 @@ impl World {
             Choice::RenewCache => self.renew_cache(setup, true, scratch),
             Choice::Cut(room) => {
                 let room = usize::from(room);
-                let linked = self.hosts.get(room).is_some_and(|host| host.get().link.is_some());
+                let linked = self.links.of_node(room).is_some();
                 linked && spend(&mut self.faults.cut_link) && self.unlink(setup, room, scratch)
             }
             Choice::Link(room) => {
                 let room = usize::from(room);
                 let possible = setup.rooms().contains(&room)
-                    && self.hosts[room].get().link.is_none()
+                    && self.links.of_node(room).is_none()
                     && self.hosts[room].get().runs()
                     && self.hosts[setup.center()].get().up;
                 possible && self.link(setup, room, scratch)

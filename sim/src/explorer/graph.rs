@@ -74,37 +74,36 @@ impl Graph {
         let mut graph = Self::default();
         let mut nodes: HashMap<u64, u32, foldhash::fast::FixedState> = HashMap::default();
         let mut queue = VecDeque::new();
-        let (mut scratch, mut actions, mut to) = (S::Scratch::default(), Vec::new(), None);
-        let (store, mut last) = (S::Store::default(), None);
+        let (mut scratch, mut actions) = (S::Scratch::default(), Vec::new());
+        let (store, mut last, mut to) = (S::Store::default(), None, S::Reached::default());
         for (nth, state) in space.init().into_iter().enumerate() {
             let node = nodes.len() as u32;
-            if let Entry::Vacant(entry) = nodes.entry(space.fingerprint(&state)) {
+            space.enter(&store, &state, &mut to);
+            if let Entry::Vacant(entry) = nodes.entry(space.fingerprint(&to)) {
                 entry.insert(node);
-                graph.holds.push(holds(&state));
                 graph.reached.push((node, nth as u32));
-                queue.extend(space.keep(&store, None, &mut Some(state)));
+                queue.push_back(space.keep(&mut to));
             }
         }
         let mut from = 0;
         while let Some(kept) = queue.pop_front() {
             let state = space.restore(&store, &kept, &mut last);
+            graph.holds.push(holds(state));
             graph.begins.push(graph.edges.len());
             actions.clear();
             space.actions(state, &mut actions);
             let mut enabled = 0;
             for (nth, action) in actions.iter().enumerate() {
-                if !space.step(state, action, &mut to, &mut scratch) {
+                if !space.step(&store, (state, &kept), action, &mut to, &mut scratch) {
                     continue;
                 }
-                let Some(next) = &to else { continue };
                 let next_node = nodes.len() as u32;
-                let to_node = match nodes.entry(space.fingerprint(next)) {
+                let to_node = match nodes.entry(space.fingerprint(&to)) {
                     Entry::Occupied(entry) => *entry.get(),
                     Entry::Vacant(entry) => {
                         entry.insert(next_node);
-                        graph.holds.push(holds(next));
                         graph.reached.push((from, nth as u32));
-                        queue.extend(space.keep(&store, Some((state, &kept)), &mut to));
+                        queue.push_back(space.keep(&mut to));
                         next_node
                     }
                 };

@@ -24,6 +24,8 @@ const BATCH: usize = 256;
 const GRANT: usize = 512;
 /// Levels of fewer states are not worth a thread.
 const SMALL: usize = 512;
+/// Looks at the table that are worth to be begun together.
+const LOOKS: usize = 16;
 /// How often the caller is asked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -119,6 +121,27 @@ impl<S: Space> New<S> {
         self.parts.last_mut().expect("there is one").push(state);
         self.prints.push(print);
     }
+
+    /// The states in the order of the search: each by its link, the piece of memory it is in, and its place there. The
+    /// first piece is the `first` of the level.
+    pub(super) fn rank(&self, table: &Table, first: u32) -> Vec<(Link, u32, u32)> {
+        let mut order = Vec::with_capacity(self.prints.len());
+        let mut places = (first..)
+            .zip(&self.parts)
+            .flat_map(|(part, states)| (0..states.len() as u32).map(move |at| (part, at)));
+        for prints in self.prints.chunks(LOOKS) {
+            table.approach(prints.iter().copied());
+            order.extend(
+                prints
+                    .iter()
+                    .zip(places.by_ref())
+                    .map(|(print, (part, at))| (table.link(*print).expect("it was added"), part, at)),
+            );
+        }
+        // Mostly in order already.
+        order.sort();
+        order
+    }
 }
 
 /// The threads of a search.
@@ -207,7 +230,9 @@ struct Worker<S: Space> {
     scratch: S::Scratch,
     /// The state that was expanded last.
     last: Option<(S::State, S::Kept)>,
-    to: Option<S::State>,
+    /// What was reached from one state, and by which action, with its fingerprint.
+    to: Vec<S::Reached>,
+    came: Vec<(usize, u64)>,
     new: New<S>,
     /// Pieces of memory for new states.
     spare: Vec<Vec<S::Kept>>,
@@ -220,7 +245,8 @@ impl<S: Space> Default for Worker<S> {
         Self {
             scratch: S::Scratch::default(),
             last: None,
-            to: None,
+            to: Vec::new(),
+            came: Vec::new(),
             new: New::default(),
             spare: Vec::new(),
             granted: 0,
@@ -293,14 +319,18 @@ impl<S: Space> Worker<S> {
             }
             self.granted += more;
         }
-        let mut generated = 0;
+        self.came.clear();
         for (nth, action) in actions.iter().enumerate() {
-            if !common.space.step(from, action, &mut self.to, &mut self.scratch) {
-                continue;
+            if self.to.len() == self.came.len() {
+                self.to.push(S::Reached::default());
             }
-            let Some(to) = &self.to else { continue };
-            generated += 1;
-            let print = common.space.fingerprint(to);
+            let to = &mut self.to[self.came.len()];
+            if common.space.step(&common.store, (from, kept), action, to, &mut self.scratch) {
+                self.came.push((nth, common.space.fingerprint(to)));
+            }
+        }
+        table.approach(self.came.iter().map(|(_, print)| *print));
+        for (to, &(nth, print)) in self.to.iter_mut().zip(&self.came) {
             let link = Link::from(ground.frontier.first + at as u64, nth);
             let new = match &common.exact {
                 None => table.insert(print, link),
@@ -311,16 +341,14 @@ impl<S: Space> Worker<S> {
             }
             self.granted -= 1;
             let found = &mut self.new.found;
-            common.space.findings(to, &mut |finding| {
+            common.space.findings(&common.store, to, &mut |finding| {
                 if !ground.known.contains(&finding) {
                     found.push((finding, print));
                 }
             });
-            if let Some(state) = common.space.keep(&common.store, Some((from, kept)), &mut self.to) {
-                self.new.push(print, state, &mut self.spare);
-            }
+            self.new.push(print, common.space.keep(to), &mut self.spare);
         }
-        Some(generated)
+        Some(self.came.len() as u64)
     }
 }
 
@@ -330,12 +358,13 @@ fn insert_exact<S: Space>(
     table: &Table,
     print: u64,
     link: Link,
-    state: &S::State,
+    reached: &S::Reached,
 ) -> bool {
+    let state = common.space.state(&common.store, reached);
     let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
     let new = table.insert(print, link);
     let first = states.entry(print).or_insert_with(|| state.clone());
-    if !new && !common.space.same(first, state) {
+    if !new && !common.space.same(first, &state) {
         common.counts.collisions.fetch_add(1, Ordering::Relaxed);
     }
     new

@@ -64,18 +64,20 @@ pub(super) fn walk<S: Space>(
     (initial, way): &(usize, Vec<usize>),
 ) -> Option<(States<S>, Actions<S>)> {
     let (mut scratch, mut choices) = (S::Scratch::default(), Vec::new());
+    let (store, mut reached) = (S::Store::default(), S::Reached::default());
     let mut states = vec![space.init().into_iter().nth(*initial)?];
+    space.enter(&store, states.first()?, &mut reached);
     let mut actions = Vec::new();
     for nth in way {
         let from = states.last()?;
+        let kept = space.keep(&mut reached);
         choices.clear();
         space.actions(from, &mut choices);
         let action = choices.get(*nth)?.clone();
-        let mut to = None;
-        if !space.step(from, &action, &mut to, &mut scratch) {
+        if !space.step(&store, (from, &kept), &action, &mut reached, &mut scratch) {
             return None;
         }
-        states.push(to?);
+        states.push(space.state(&store, &reached));
         actions.push(action);
     }
     Some((states, actions))

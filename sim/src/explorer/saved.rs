@@ -96,14 +96,18 @@ pub(super) fn replay<S: Space>(
             }
         }
     }
-    let is_it = |state: &S::State, at: usize| space.fingerprint(state).max(1) == seen[at].1;
+    let is_it = |reached: &S::Reached, at: usize| space.fingerprint(reached).max(1) == seen[at].1;
     let initial = space.init();
-    let mut level = Vec::new();
+    let (mut level, mut to) = (Vec::new(), S::Reached::default());
     for at in first.clone().filter(|at| needed[*at]) {
-        let state = initial.get(Link(seen[at].0).action()).filter(|state| is_it(state, at)).ok_or(Unfit)?;
-        level.push((at, space.keep(store, None, &mut Some(state.clone())).ok_or(Unfit)?));
+        let state = initial.get(Link(seen[at].0).action()).ok_or(Unfit)?;
+        space.enter(store, state, &mut to);
+        if !is_it(&to, at) {
+            return Err(Unfit);
+        }
+        level.push((at, space.keep(&mut to)));
     }
-    let (mut scratch, mut to, mut before) = (S::Scratch::default(), None, None);
+    let (mut scratch, mut before) = (S::Scratch::default(), None);
     for next in &levels[1..] {
         let mut children = next.clone().filter(|at| needed[*at]).peekable();
         let (mut reached, mut actions) = (Vec::new(), Vec::new());
@@ -117,11 +121,11 @@ pub(super) fn replay<S: Space>(
             space.actions(from, &mut actions);
             while let Some(at) = children.next_if(is_child) {
                 let action = actions.get(Link(seen[at].0).action()).ok_or(Unfit)?;
-                let possible = space.step(from, action, &mut to, &mut scratch);
-                if !possible || !to.as_ref().is_some_and(|to| is_it(to, at)) {
+                let possible = space.step(store, (from, kept), action, &mut to, &mut scratch);
+                if !possible || !is_it(&to, at) {
                     return Err(Unfit);
                 }
-                reached.push((at, space.keep(store, Some((from, kept)), &mut to).ok_or(Unfit)?));
+                reached.push((at, space.keep(&mut to)));
             }
         }
         level = reached;

@@ -3,7 +3,9 @@
 use std::{
     collections::BTreeSet,
     ops::ControlFlow,
+    panic::resume_unwind,
     sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard, atomic::Ordering},
+    thread,
     time::{Duration, Instant},
 };
 
@@ -253,24 +255,23 @@ impl<S: Space> Search<'_, S> {
         let Common { space, store, counts, exact, .. } = self.common;
         let initial = space.init();
         counts.generated.store(initial.len() as u64, Ordering::Relaxed);
-        let mut new = New::default();
+        let (mut new, mut reached) = (New::default(), S::Reached::default());
         let mut ground = self.ground();
         for (nth, state) in initial.into_iter().enumerate() {
             if !ground.table.grant(1) {
                 ground.table.grow(1);
                 assert!(ground.table.grant(1), "it has grown");
             }
-            let print = space.fingerprint(&state);
+            space.enter(store, &state, &mut reached);
+            let print = space.fingerprint(&reached);
             if !ground.table.insert(print, Link::initial(nth)) {
                 ground.table.refund(1);
                 continue;
             }
+            space.findings(store, &reached, &mut |finding| new.found.push((finding, print)));
+            new.push(print, space.keep(&mut reached), &mut Vec::new());
             if let Some(exact) = exact {
-                exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state.clone());
-            }
-            space.findings(&state, &mut |finding| new.found.push((finding, print)));
-            if let Some(kept) = space.keep(store, None, &mut Some(state)) {
-                new.push(print, kept, &mut Vec::new());
+                exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state);
             }
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
@@ -352,22 +353,31 @@ impl<S: Space> Search<'_, S> {
     fn settle(&mut self, all: Vec<New<S>>) {
         let mut ground = self.common.ground.write().unwrap_or_else(PoisonError::into_inner);
         let ground = &mut *ground;
-        let link = |print: u64| ground.table.link(print).expect("it was added");
-        let mut order = Vec::with_capacity(all.iter().map(|new| new.prints.len()).sum());
+        let table = &ground.table;
+        let mut first_part = 0;
+        let ranked = |new: &New<S>| {
+            let first = first_part;
+            first_part += new.parts.len() as u32;
+            first
+        };
+        let firsts: Vec<u32> = all.iter().map(ranked).collect();
+        let mut order: Vec<(Link, u32, u32)> = thread::scope(|scope| {
+            let rank = |(new, first)| scope.spawn(move || New::rank(new, table, first));
+            let ranks: Vec<_> = all.iter().zip(firsts).map(rank).collect();
+            ranks
+                .into_iter()
+                .flat_map(|rank| rank.join().unwrap_or_else(|panic| resume_unwind(panic)))
+                .collect()
+        });
+        // In order already, thread by thread.
+        order.sort();
+        let mut parts: Vec<Vec<S::Kept>> = Vec::with_capacity(first_part as usize);
         let mut found = Vec::new();
-        let mut parts: Vec<Vec<S::Kept>> = Vec::new();
         for mut new in all {
-            let mut prints = new.prints.into_iter();
-            for (nth, part) in new.parts.iter().enumerate() {
-                let part_at = (parts.len() + nth) as u32;
-                let place = |(at, print)| (link(print), part_at, at as u32);
-                order.extend(prints.by_ref().take(part.len()).enumerate().map(place));
-            }
             parts.append(&mut new.parts);
+            let link = |print: u64| table.link(print).expect("it was added");
             found.extend(new.found.into_iter().map(|(finding, print)| (link(print), finding)));
         }
-        // Mostly in order already, thread by thread.
-        order.sort();
         found.sort();
         let (first, depth) = (self.paths.len(), self.paths.depth());
         let links: Vec<Link> = order.iter().map(|(link, ..)| *link).collect();

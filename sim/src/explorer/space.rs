@@ -18,6 +18,8 @@ pub trait Space: Sync {
     type Scratch: Default + Send;
     /// A state that waits for its turn, as small as it can be.
     type Kept: Send + Sync;
+    /// A state that was just reached, in whatever form is cheapest, with what can be reused for the next one.
+    type Reached: Default + Send;
     /// What waiting states have in common.
     type Store: Default + Sync;
 
@@ -27,23 +29,27 @@ pub trait Space: Sync {
     /// Everything that may happen next, in a fixed order. At most 2²⁴ actions.
     fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>);
 
-    /// Makes `to` the state that follows; `false` if the action leads nowhere. `to` holds the last state that
-    /// was stepped to, unless that was taken by [`Space::keep`], so that its parts can be reused.
+    /// Reaches an initial state.
+    fn enter(&self, store: &Self::Store, state: &Self::State, to: &mut Self::Reached);
+
+    /// Reaches the state that follows; `false` if the action leads nowhere. `from`: as it is and as it was kept.
     fn step(
         &self,
-        from: &Self::State,
+        store: &Self::Store,
+        from: (&Self::State, &Self::Kept),
         action: &Self::Action,
-        to: &mut Option<Self::State>,
+        to: &mut Self::Reached,
         scratch: &mut Self::Scratch,
     ) -> bool;
 
-    /// The state in `to`, to be kept: it is new. `from`: the state that it follows, as it is and as it was kept.
-    fn keep(
-        &self,
-        store: &Self::Store,
-        from: Option<(&Self::State, &Self::Kept)>,
-        to: &mut Option<Self::State>,
-    ) -> Option<Self::Kept>;
+    /// A hash of the state that was reached, the same in every run.
+    fn fingerprint(&self, reached: &Self::Reached) -> u64;
+
+    /// What is worth a path to the state that was reached.
+    fn findings(&self, store: &Self::Store, reached: &Self::Reached, found: &mut dyn FnMut(Self::Finding));
+
+    /// The state that was reached, to be kept: it is new. It is not asked for anything else.
+    fn keep(&self, reached: &mut Self::Reached) -> Self::Kept;
 
     /// A kept state as it was. `last` is the one that was restored before, if its parts can be reused.
     fn restore<'a>(
@@ -53,13 +59,10 @@ pub trait Space: Sync {
         last: &'a mut Option<(Self::State, Self::Kept)>,
     ) -> &'a Self::State;
 
-    /// A hash of the state that is the same in every run.
-    fn fingerprint(&self, state: &Self::State) -> u64;
+    /// The state that was reached, as it is, for [`Options::exact`](super::Options::exact).
+    fn state(&self, store: &Self::Store, reached: &Self::Reached) -> Self::State;
 
-    /// What is worth a path to this state.
-    fn findings(&self, state: &Self::State, found: &mut dyn FnMut(Self::Finding));
-
-    /// Whether two states with one fingerprint are one, for [`Options::exact`](super::Options::exact).
+    /// Whether two states with one fingerprint are one.
     fn same(&self, one: &Self::State, other: &Self::State) -> bool;
 }
 
@@ -94,6 +97,7 @@ where
     type Finding = usize;
     type Scratch = ();
     type Kept = M::State;
+    type Reached = Option<M::State>;
     type Store = ();
 
     fn init(&self) -> Vec<M::State> {
@@ -104,18 +108,24 @@ where
         self.model.actions(state, actions);
     }
 
-    fn step(&self, from: &M::State, action: &M::Action, to: &mut Option<M::State>, (): &mut ()) -> bool {
+    fn enter(&self, (): &(), state: &M::State, to: &mut Option<M::State>) {
+        *to = Some(state.clone());
+    }
+
+    fn step(
+        &self,
+        (): &(),
+        (from, _): (&M::State, &M::State),
+        action: &M::Action,
+        to: &mut Option<M::State>,
+        (): &mut (),
+    ) -> bool {
         *to = self.model.next_state(from, action.clone()).filter(|state| self.model.within_boundary(state));
         to.is_some()
     }
 
-    fn keep(
-        &self,
-        (): &(),
-        _: Option<(&M::State, &M::State)>,
-        to: &mut Option<M::State>,
-    ) -> Option<M::State> {
-        to.take()
+    fn keep(&self, reached: &mut Option<M::State>) -> M::State {
+        reached.take().expect("a state was reached")
     }
 
     fn restore<'a>(
@@ -127,11 +137,16 @@ where
         kept
     }
 
-    fn fingerprint(&self, state: &M::State) -> u64 {
-        fingerprint(state)
+    fn fingerprint(&self, reached: &Option<M::State>) -> u64 {
+        reached.as_ref().map_or(0, fingerprint)
     }
 
-    fn findings(&self, state: &M::State, found: &mut dyn FnMut(usize)) {
+    fn state(&self, (): &(), reached: &Option<M::State>) -> M::State {
+        reached.clone().expect("a state was reached")
+    }
+
+    fn findings(&self, (): &(), reached: &Option<M::State>, found: &mut dyn FnMut(usize)) {
+        let Some(state) = reached else { return };
         for (at, property) in self.properties.iter().enumerate() {
             let wanted = match property.expectation {
                 Expectation::Always => false,

@@ -91,6 +91,12 @@ impl Table {
         self.granted.fetch_sub(states as u64, Ordering::Relaxed);
     }
 
+    /// Looks where these would stand, all at once: each is a wait for memory, and they are waits at the same time.
+    pub(super) fn approach(&self, prints: impl Iterator<Item = u64>) {
+        let there = |print| self.slots[self.home(print)].print.load(Ordering::Relaxed);
+        std::hint::black_box(prints.map(there).fold(0, |all, there| all ^ there));
+    }
+
     /// Adds a state for which room was granted. `false` if it is there; then the lesser link stays.
     pub(super) fn insert(&self, print: u64, link: Link) -> bool {
         let (print, link) = (print.max(1), !link.0);

@@ -44,18 +44,12 @@ impl World {
 
     /// A request as its verifier sees it: a payload is as old as it is by now on the clock of the verifier. Where
     /// another time was read into it, that was told before.
-    pub(super) fn seen_now(&self, setup: &Setup, node: usize, coming: Coming) -> Coming {
-        let Some((conn, Message::Request(request))) = coming.received() else { return coming };
-        let RequestBody::Login(Credentials::Signed { payload, .. }) = &request.body else { return coming };
-        let now = self.age(setup, node, *payload).filter(|_| !self.attacker.get().rereads(conn));
-        let Some(now) = now else { return coming };
-        let mut event = coming.event();
-        if let Event::Received { msg: Message::Request(request), .. } = &mut event
-            && let RequestBody::Login(Credentials::Signed { age, .. }) = &mut request.body
-        {
+    pub(super) fn seen_now(&self, setup: &Setup, node: usize, event: &mut Event) {
+        let Event::Received { conn, msg: Message::Request(request) } = event else { return };
+        let RequestBody::Login(Credentials::Signed { payload, age, .. }) = &mut request.body else { return };
+        if let Some(now) = self.age(setup, node, *payload).filter(|_| !self.attacker.get().rereads(*conn)) {
             *age = now;
         }
-        event.into()
     }
 
     /// How old a payload is on the clock of this LoginServer.

@@ -40,7 +40,7 @@ impl World {
 
     /// The newest connection of the attacker to a RoomServer.
     pub(super) fn attackers_conn(&self, setup: &Setup) -> Option<ConnId> {
-        self.net.get().conns.iter().map(|(conn, _)| *conn).rfind(|conn| setup.is_attackers(*conn))
+        self.conns.iter().map(|(conn, _)| conn).rfind(|conn| setup.is_attackers(*conn))
     }
 
     /// A server says something to the attacker. It takes no time: he can always wait himself.
@@ -97,7 +97,7 @@ impl World {
             }
             Attack::Insist => {
                 let Some(conn) = self.attackers_conn(setup) else { return false };
-                let Some(room) = self.net.get().room_of(conn).map(usize::from) else { return false };
+                let Some(room) = self.conns.room_of(conn).map(usize::from) else { return false };
                 self.attacker.edit().moves -= 1;
                 return self.say_as_attacker(setup, room, conn, login(Some(forged())), scratch);
             }
@@ -121,7 +121,7 @@ impl World {
             return false;
         }
         let conn = self.next_attackers_conn(setup, 0);
-        self.net.edit().open(conn, to);
+        self.conns.open(conn, to);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: setup.nodes(), to: room, label: "connects".to_owned() });
         }

@@ -9,24 +9,21 @@ use gatepass_core::{
 use super::*;
 
 impl World {
-    /// `known`: the effect follows from a step that was taken before.
-    pub(super) fn perform(
-        &mut self,
-        setup: &Setup,
-        node: usize,
-        effect: &Effect,
-        known: Option<&Known>,
-        scratch: &mut Scratch,
-    ) {
-        let parcel = |to: usize, lane: u32, life: Option<u8>, body: &dyn Fn() -> Body| {
-            Parcel::of(known, (node, to, lane, life), body)
+    /// Lets an effect of a node have its effect.
+    pub(super) fn perform(&mut self, setup: &Setup, node: usize, effect: &Effect, scratch: &mut Scratch) {
+        let packet = |to: usize, lane: u32, life: Option<u8>, body: Body| Packet {
+            from: node as u16,
+            to: to as u16,
+            lane,
+            life,
+            body,
         };
         match effect {
-            Effect::Send { conn, msg } => self.send(setup, node, *conn, msg, known, scratch),
+            Effect::Send { conn, msg } => self.send(setup, node, *conn, msg, scratch),
             Effect::ToCenter(msg) => {
-                if let Some(link) = self.hosts[node].get().link {
-                    let body = || Body::Message(link, msg.clone());
-                    self.post(setup, parcel(setup.center(), lane(link), None, &body), scratch);
+                if let Some(link) = self.links.of_node(node) {
+                    let body = Body::Message(link, msg.clone());
+                    self.post(setup, packet(setup.center(), lane(link), None, body), scratch);
                 } else if matches!(msg, Message::ToCenter(ToCenter::Kick(_))) {
                     self.past.kick_lost = true;
                     if let Some(log) = &mut scratch.log {
@@ -37,14 +34,13 @@ impl World {
             }
             Effect::Ask { call, ask } => {
                 let from = asker(node, self.hosts[node].get().life);
-                let body = || Body::Asked(Question { from, call: *call, ask: ask.clone() });
-                let asked = parcel(setup.service(ask), lane(call.conn), None, &body);
-                self.post(setup, asked, scratch);
+                let body = Body::Asked(Question { from, call: *call, ask: ask.clone() });
+                self.post(setup, packet(setup.service(ask), lane(call.conn), None, body), scratch);
             }
             Effect::Answer { to, call, answer } => {
                 let (to, life) = who_asked(*to);
-                let body = || Body::Answered(*call, answer.clone());
-                self.post(setup, parcel(to, lane(call.conn), Some(life), &body), scratch);
+                let body = Body::Answered(*call, answer.clone());
+                self.post(setup, packet(to, lane(call.conn), Some(life), body), scratch);
             }
             // The node's timers are set where its step is taken.
             Effect::Arm { .. } | Effect::Disarm(_) => {}
@@ -52,10 +48,10 @@ impl World {
             Effect::Close(conn) => self.close(setup, node, *conn, scratch),
             Effect::CloseAll => {
                 self.reset_players(setup, node, scratch);
-                self.edit_host(node, scratch, &"disarm", Host::disarm_conns);
+                self.hosts[node].disarm_conns();
                 note(scratch, node, "closes every connection");
             }
-            Effect::Note(fact) => self.note(setup, node, fact, known, scratch),
+            Effect::Note(fact) => self.note(setup, node, fact, scratch),
             Effect::Bound { conn, addr, .. } => {
                 if setup.player_of(*conn).is_some_and(|player| *addr != address_of(player)) {
                     self.breaks(setup, scratch, Property::Authentic);
@@ -71,16 +67,14 @@ impl World {
         node: usize,
         conn: ConnId,
         msg: &Message,
-        known: Option<&Known>,
         scratch: &mut Scratch,
     ) {
         if let Message::Request(Request { body: RequestBody::Login(credentials), .. }) = msg {
             self.sign(credentials);
         }
         if let Message::Reply(reply) = msg {
-            let print = known.map(|known| known.print);
-            let change = ("replied", conn, print, print.is_none().then_some(reply));
-            let judgement = self.edit_ledger(scratch, &change, |ledger| ledger.replied(conn, reply));
+            let name = || fingerprint(&("replied", conn, msg));
+            let judgement = self.edit_ledger(scratch, name, |ledger| ledger.replied(conn, reply));
             self.judge(setup, scratch, judgement, false);
         }
         if setup.is_attackers(conn) && !matches!(msg, Message::Request(_) | Message::ToRoom(_)) {
@@ -89,25 +83,27 @@ impl World {
         let to = match msg {
             Message::Request(_) => Some(setup.login_of(conn)),
             Message::Reply(_) | Message::ToPlayer(_) => setup.player_of(conn),
-            Message::ToRoom(_) => self.net.get().room_of(conn).map(usize::from),
-            Message::ToServer(_) => setup.rooms().find(|room| self.hosts[*room].get().link == Some(conn)),
+            Message::ToRoom(_) => self.conns.room_of(conn).map(usize::from),
+            Message::ToServer(_) => self.links.node_of(conn),
             Message::ToCenter(_) => None,
         };
         let Some(to) = to else { return };
-        let body = || match msg {
+        let body = match msg {
             Message::ToServer(_) => Body::FromCenter(conn, msg.clone()),
             _ => Body::Message(conn, msg.clone()),
         };
-        self.post(setup, Parcel::of(known, (node, to, lane(conn), None), body), scratch);
+        let (from, to) = (node as u16, to as u16);
+        self.post(setup, Packet { from, to, lane: lane(conn), life: None, body }, scratch);
     }
 
     /// Sends a packet; on a link that takes no time it has already arrived.
-    pub(super) fn post(&mut self, setup: &Setup, parcel: Parcel, scratch: &mut Scratch) {
-        let Packet { from, to, life, ref body, .. } = *parcel.get();
+    pub(super) fn post(&mut self, setup: &Setup, packet: Packet, scratch: &mut Scratch) {
+        let Packet { from, to, life, ref body, .. } = packet;
         let (from, to) = (usize::from(from), usize::from(to));
         self.overhear(setup, from, to, body);
         // What comes on a connection that a player has given up can never matter again.
-        if let HostRole::Player(player) = &self.hosts[to].get().role
+        if to < setup.players()
+            && let HostRole::Player(player) = &self.hosts[to].get().role
             && let Body::Message(conn, _) | Body::Closed(conn) = body
             && !player.listens(*conn)
             && setup.reductions.has(Reduction::GivenUpIsMute)
@@ -115,7 +111,7 @@ impl World {
             return;
         }
         if setup.is_slow(from, to, body) {
-            self.put(parcel.shared(), scratch);
+            self.put(Shared::new(packet), scratch);
             return;
         }
         let host = self.hosts[to].get();
@@ -130,9 +126,9 @@ impl World {
         }
         if reaches {
             if matches!(body, Body::LinkClosed(_)) {
-                self.edit_host(to, scratch, &"unlink", |host| host.link = None);
+                self.links.set(to, None);
             }
-            scratch.tell(to, parcel.coming());
+            scratch.tell(to, packet.body.event());
         }
     }
 
@@ -149,7 +145,7 @@ impl World {
             scratch.tell(node, Event::Lost(conn));
             return;
         };
-        self.edit_net(scratch, &("open", conn, room), |net| net.open(conn, room as u16));
+        self.conns.open(conn, room as u16);
         if let Some(log) = &mut scratch.log {
             log.push(Happening::Message { from: node, to: room, label: "connects".to_owned() });
         }
@@ -160,29 +156,21 @@ impl World {
 
     pub(super) fn close(&mut self, setup: &Setup, node: usize, conn: ConnId, scratch: &mut Scratch) {
         if node == setup.center() {
-            let room = setup.rooms().find(|room| self.hosts[*room].get().link == Some(conn));
-            if let Some(room) = room {
-                self.post(setup, Parcel::closing(node, room, conn, Body::LinkClosed(conn)), scratch);
+            if let Some(room) = self.links.node_of(conn) {
+                self.post(setup, closing(node, room, conn, Body::LinkClosed(conn)), scratch);
             }
             return;
         }
-        let Some(room) = self.net.get().room_of(conn).map(usize::from) else { return };
+        let Some(room) = self.conns.room_of(conn).map(usize::from) else { return };
         let to = if node == room { setup.player_of(conn) } else { Some(room) };
-        self.edit_net(scratch, &("close", conn), |net| net.close(conn));
+        self.conns.close(conn);
         self.forget(conn, scratch);
         if let Some(to) = to {
-            self.post(setup, Parcel::closing(node, to, conn, Body::Closed(conn)), scratch);
+            self.post(setup, closing(node, to, conn, Body::Closed(conn)), scratch);
         }
     }
 
-    pub(super) fn note(
-        &mut self,
-        setup: &Setup,
-        node: usize,
-        fact: &Fact,
-        known: Option<&Known>,
-        scratch: &mut Scratch,
-    ) {
+    pub(super) fn note(&mut self, setup: &Setup, node: usize, fact: &Fact, scratch: &mut Scratch) {
         if let Some(log) = &mut scratch.log
             && let Some(label) = words::fact(fact)
         {
@@ -195,12 +183,12 @@ impl World {
         self.goals(setup, fact, scratch);
         let view = View { player, room_capacity: setup.settings.capacity.room };
         let judgement = if matters(fact) {
-            let print = known.map(|known| known.print);
-            let change = ("record", print, print.is_none().then_some(fact), view.player);
-            self.edit_ledger(scratch, &change, |ledger| ledger.record(fact, view))
+            let name = || fingerprint(&("record", fact, view.player));
+            self.edit_ledger(scratch, name, |ledger| ledger.record(fact, view))
         } else {
             // It leaves nothing behind: what it exercises is all there is to it.
-            self.ledger.get().exercised(fact)
+            let name = || fingerprint(&("exercised", fact));
+            self.ask_ledger(scratch, name, |ledger| ledger.exercised(fact))
         };
         self.judge(setup, scratch, judgement, false);
     }
@@ -239,7 +227,7 @@ impl World {
                     meet(Goal::TakeoverAfterCrash);
                 }
             }
-            Fact::Left { why: Ended::Replaced { .. }, .. } if self.past == Past::default() => {
+            Fact::Left { why: Ended::Replaced { .. }, .. } if *self.past == Past::default() => {
                 meet(Goal::LocalTakeover);
             }
             Fact::TokenExpired { unused: true, .. } => meet(Goal::TokenExpiresUnused),
@@ -253,6 +241,11 @@ impl World {
             _ => {}
         }
     }
+}
+
+/// The end of a connection.
+pub(super) fn closing(from: usize, to: usize, conn: ConnId, body: Body) -> Packet {
+    Packet { from: from as u16, to: to as u16, lane: lane(conn), life: None, body }
 }
 
 /// Whether the ledger must hear of it.

@@ -3,12 +3,12 @@
 
 use gatepass_core::role::Outage;
 
-use super::*;
+use super::{edit::Traffic, *};
 
 impl World {
     /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
     /// nobody looks whether anything is under way, and nothing overtakes it.
-    pub(super) const fn losses_can_wait(&self, setup: &Setup) -> bool {
+    pub(super) fn losses_can_wait(&self, setup: &Setup) -> bool {
         setup.reductions.has(Reduction::LostWhenMissed)
             && !setup.scenario.patient
             && !setup.scenario.at_rest
@@ -17,8 +17,8 @@ impl World {
 
     /// A question or its answer is lost, and whoever asked hears that there will be no answer.
     pub(super) fn fail(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
-        let Some(at) = self.net.get().find(pick) else { return false };
-        let packet = self.net.get().packets[at].get();
+        let Some(packet) = self.under_way(pick).cloned() else { return false };
+        let packet = packet.get();
         let (asker, life, call) = match &packet.body {
             Body::Asked(question) if question.call.wants_answer() => {
                 let (asker, life) = who_asked(question.from);
@@ -35,7 +35,7 @@ impl World {
             log.push(Happening::Lost { from, to, label: words::body(&packet.body) });
             log.push(Happening::At { node: asker, label: "hears of an outage".to_owned() });
         }
-        let _ = self.take_packet(at, scratch);
+        let _ = self.take_packet(pick, scratch);
         let host = self.hosts[asker].get();
         if host.up && host.life == life && asker < setup.nodes() {
             scratch.tell(asker, Event::Answered { call, answer: Err(Outage::Down) });
@@ -56,15 +56,10 @@ impl World {
         let Some(conn) = self.conn_of(player).filter(|_| player < setup.players()) else { return false };
         self.faults.hang_up -= 1;
         note(scratch, player, "loses its connection");
-        let net = self.net.edit();
-        let to_player = |packet: &Shared<Packet>| {
-            let packet = packet.get();
-            usize::from(packet.to) == player && packet.lane == lane(conn)
-        };
-        net.packets.retain(|packet| !to_player(packet));
-        let server = net.room_of(conn).map_or(setup.login_of(conn), usize::from);
-        net.close(conn);
-        self.post(setup, Parcel::closing(player, server, conn, Body::Closed(conn)), scratch);
+        self.change_net(Traffic::LoseOn(lane(conn), player), scratch);
+        let server = self.conns.room_of(conn).map_or(setup.login_of(conn), usize::from);
+        self.conns.close(conn);
+        self.post(setup, effects::closing(player, server, conn, Body::Closed(conn)), scratch);
         scratch.tell(player, Event::Lost(conn));
         true
     }
@@ -75,7 +70,7 @@ impl World {
             return false;
         }
         self.faults.pause_room -= 1;
-        self.edit_host(room, scratch, &"pause", |host| host.paused = true);
+        self.hosts[room].paused = true;
         note(scratch, room, "is stopped");
         true
     }
@@ -117,7 +112,7 @@ impl World {
             let broken = self.ledger.edit().wake(id);
             self.judge(setup, scratch, Judgement { broken, ..Judgement::default() }, false);
         }
-        scratch.queue.extend(missed.into_iter().map(|event| (room, event.into())));
+        scratch.queue.extend(missed.into_iter().map(|event| (room, event)));
         true
     }
 
@@ -134,6 +129,9 @@ impl World {
             }
             _ => None,
         };
+        if !matches!(timer, Timer::ServerLease(_) | Timer::Grace) {
+            return;
+        }
         for room in setup.rooms() {
             let host = self.hosts[room].get();
             let HostRole::Room(server) = &host.role else { continue };
@@ -171,12 +169,13 @@ impl World {
 
     /// A connection is gone: what was counted against it is forgotten.
     pub(super) fn forget(&mut self, conn: ConnId, scratch: &mut Scratch) {
-        let ledger = self.ledger.get();
-        if ledger.refusals.contains_key(&conn) || ledger.asked.contains_key(&conn) {
-            let _ = self.edit_ledger(scratch, &("closed", conn), |ledger| {
+        let _ = self.edit_ledger(
+            scratch,
+            || fingerprint(&("closed", conn)),
+            |ledger| {
                 ledger.closed(conn);
                 Judgement::default()
-            });
-        }
+            },
+        );
     }
 }

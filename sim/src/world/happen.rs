@@ -5,22 +5,21 @@ use gatepass_core::{
     message::{Ask, CacheAsk},
 };
 
-use super::*;
+use super::{edit::Traffic, *};
 use crate::scenario::ALWAYS;
 
 impl World {
     pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
-        let Some(at) = self.net.get().find(pick) else { return false };
-        if self.hosts[usize::from(pick.to)].get().paused {
+        if self.under_way(pick).is_none() || self.hosts[usize::from(pick.to)].get().paused {
             return false;
         }
-        let taken = self.take_packet(at, scratch);
+        let Some(taken) = self.take_packet(pick, scratch) else { return false };
         let packet = taken.get();
         let (from, to) = (usize::from(packet.from), usize::from(packet.to));
         let host = self.hosts[to].get();
         let reaches = host.up && packet.life.is_none_or(|life| life == host.life);
         let open = match &packet.body {
-            Body::FromCenter(link, _) | Body::LinkClosed(link) => host.link == Some(*link),
+            Body::FromCenter(link, _) | Body::LinkClosed(link) => self.links.of_node(to) == Some(*link),
             _ => true,
         };
         if let Some(log) = &mut scratch.log {
@@ -33,9 +32,9 @@ impl World {
         }
         if reaches && open {
             if matches!(packet.body, Body::LinkClosed(_)) {
-                self.edit_host(to, scratch, &"unlink", |host| host.link = None);
+                self.links.set(to, None);
             }
-            scratch.tell(to, taken);
+            scratch.tell(to, packet.body.clone().event());
         }
         true
     }
@@ -47,17 +46,14 @@ impl World {
             return;
         }
         let next = Pick { nth: 0, ..pick };
-        if let Some(at) = self.net.get().find(next)
-            && matches!(self.net.get().packets[at].get().body, Body::Closed(_))
-        {
+        if self.under_way(next).is_some_and(|packet| matches!(packet.get().body, Body::Closed(_))) {
             self.deliver(next, scratch);
         }
     }
 
     pub(super) fn drop(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
-        let Some(at) = self.net.get().find(pick) else { return false };
+        let Some(packet) = self.take_packet(pick, scratch) else { return false };
         self.faults.drop -= 1;
-        let packet = self.take_packet(at, scratch);
         let packet = packet.get();
         if is_kick(&packet.body) {
             self.past.kick_lost = true;
@@ -96,7 +92,7 @@ impl World {
             log.push(Happening::At { node, label: words::timer(&timer) });
         }
         self.outlast(setup, &timer);
-        scratch.tell(node, Coming::RanOut(timer));
+        scratch.tell(node, Event::Fired(timer));
     }
 
     pub(super) fn crash(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
@@ -117,39 +113,44 @@ impl World {
             return false;
         }
         note(scratch, node, "crashes");
-        self.edit_net(scratch, &("crash", node), |net| {
-            net.packets.retain(|packet| usize::from(packet.get().to) != node);
-        });
+        self.change_net(Traffic::LoseTo(node), scratch);
         let keeps_memory = node == setup.cache() || node == setup.accounts();
         if node == setup.center() {
             for room in setup.rooms() {
                 self.unlink(setup, room, scratch);
             }
         } else if setup.is_login(node) {
-            let _ = self.edit_ledger(scratch, &("login crashed", node), |ledger| {
-                ledger.asked.retain(|conn, _| setup.login_of(*conn) != node);
-                Judgement::default()
-            });
+            let _ = self.edit_ledger(
+                scratch,
+                || fingerprint(&("login crashed", node)),
+                |ledger| {
+                    ledger.asked.retain(|conn, _| setup.login_of(*conn) != node);
+                    Judgement::default()
+                },
+            );
         } else if !keeps_memory {
             self.past.room_crashed = true;
             self.unlink(setup, node, scratch);
             self.reset_players(setup, node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
-                let _ = self.edit_ledger(scratch, &("server died", id), |ledger| {
-                    ledger.server_died(id);
-                    Judgement::default()
-                });
+                let _ = self.edit_ledger(
+                    scratch,
+                    || fingerprint(&("server died", id)),
+                    |ledger| {
+                        ledger.server_died(id);
+                        Judgement::default()
+                    },
+                );
             }
         }
-        self.edit_host(node, scratch, &("crash", keeps_memory), |host| {
-            host.up = false;
-            host.paused = false;
-            host.missed.clear();
-            if !keeps_memory {
-                host.timers.clear();
-            }
-        });
+        let host = self.hosts[node].edit();
+        host.up = false;
+        host.paused = false;
+        host.missed.clear();
+        if !keeps_memory {
+            host.timers.clear();
+        }
         true
     }
 
@@ -159,24 +160,20 @@ impl World {
         }
         note(scratch, node, "starts again");
         let keeps_memory = node == setup.cache() || node == setup.accounts();
-        self.edit_host(node, scratch, &("restart", node), |host| {
-            host.up = true;
-            if keeps_memory {
-                return;
-            }
-            host.life += 1;
-            host.overdue = 0;
-            host.role = if setup.is_login(node) {
-                HostRole::Login(LoginServer::new())
-            } else if node == setup.center() {
-                HostRole::Center(RCenter::new())
-            } else {
-                setup.room(node - setup.first_room(), host.life)
-            };
-        });
+        let host = self.hosts[node].edit();
+        host.up = true;
         if keeps_memory {
             return true;
         }
+        host.life += 1;
+        host.overdue = 0;
+        host.role = if setup.is_login(node) {
+            HostRole::Login(LoginServer::new())
+        } else if node == setup.center() {
+            HostRole::Center(RCenter::new())
+        } else {
+            setup.room(node - setup.first_room(), host.life)
+        };
         scratch.tell(node, Event::Command(Command::Start));
         true
     }
@@ -204,7 +201,7 @@ impl World {
         let policy = setup.settings.policy;
         let HostRole::Cache(cache) = &self.hosts[node].get().role else { return false };
         let cache = cache.clone();
-        self.lost_leases = Shared::new(cache.leases().collect());
+        *self.lost_leases = cache.leases().collect();
         self.forget_payloads(&cache);
         let host = self.hosts[node].edit();
         let raised = u32::from(policy.generation_durable);
@@ -226,7 +223,7 @@ impl World {
         let index = room - setup.first_room();
         let numbers = (0..).map(|number| ConnId(FIRST_LINK + index as u64 * 100 + number));
         let Some(link) = numbers.take(100).find(|link| !self.knows_link(setup, *link)) else { return false };
-        self.edit_host(room, scratch, &("link", link), |host| host.link = Some(link));
+        self.links.set(room, Some(link));
         let addr = gatepass_core::ids::Addr(1000 + index as u128);
         scratch.tell(setup.center(), Event::Opened { conn: link, addr });
         scratch.tell(room, Event::Linked);
@@ -244,23 +241,20 @@ impl World {
         let on_link = |packet: &Shared<Packet>| packet.get().lane == lane(link);
         matches!(&center.role, HostRole::Center(role) if role.knows(link))
             || center.timers.iter().any(|timer| timer.conn() == Some(link))
-            || self.net.get().packets.iter().any(on_link)
+            || self.net.shared().get().packets.iter().any(on_link)
     }
 
     /// The link between a RoomServer and RCenter goes down; what is on it is lost.
     pub(super) fn unlink(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
-        let Some(link) = self.hosts[room].get().link else { return false };
-        self.edit_host(room, scratch, &"unlink", |host| host.link = None);
+        let Some(link) = self.links.of_node(room) else { return false };
+        self.links.set(room, None);
         let center = setup.center();
-        let on_link = |packet: &Shared<Packet>| {
-            let packet = packet.get();
-            packet.lane == lane(link)
-                && (usize::from(packet.to) == center || usize::from(packet.from) == center)
-        };
-        if self.net.get().packets.iter().any(|packet| on_link(packet) && is_kick(&packet.get().body)) {
+        if self.kick_on(link) {
             self.past.kick_lost = true;
         }
-        self.edit_net(scratch, &("unlink", link), |net| net.packets.retain(|packet| !on_link(packet)));
+        for node in [center, room] {
+            self.change_net(Traffic::LoseOn(lane(link), node), scratch);
+        }
         note(scratch, room, "loses its link to rcenter");
         if self.hosts[center].get().up {
             scratch.tell(center, Event::Lost(link));
@@ -269,16 +263,46 @@ impl World {
         true
     }
 
+    /// Whether a kick is on this link. What is done to a link [says so](Self::subject).
+    fn kick_on(&self, link: ConnId) -> bool {
+        let is_it = |packet: &Shared<Packet>| packet.get().lane == lane(link) && is_kick(&packet.get().body);
+        self.net.shared().get().packets.iter().any(is_it)
+    }
+
+    /// What a choice says of the network, which it does not look at otherwise: which packet it is about and, if that is
+    /// the end of a connection, which one comes behind it; what is on a link that it cuts; which links are spoken of.
+    pub(crate) fn subject(&self, setup: &Setup, choice: Choice) -> u64 {
+        let net = self.net.shared().get();
+        let links = self.links.shared().get();
+        let kick_on = |room: usize| links.of_node(room).is_some_and(|link| self.kick_on(link));
+        match choice {
+            Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) | Choice::Fail(pick) => {
+                net.subject(pick)
+            }
+            Choice::Crash(node) if usize::from(node) == setup.center() => {
+                setup.rooms().fold(1, |all, room| all << 1 | u64::from(kick_on(room)))
+            }
+            Choice::Crash(node) | Choice::Cut(node) => u64::from(kick_on(usize::from(node))),
+            Choice::Link(_) => {
+                let lanes = net.packets.iter().map(|packet| packet.get().lane);
+                lanes
+                    .filter(|lane| u64::from(*lane) >= FIRST_LINK)
+                    .fold(0, |all, lane| fingerprint(&(all, lane)))
+            }
+            _ => 0,
+        }
+    }
+
     /// Every player's connection to this RoomServer breaks.
     pub(super) fn reset_players(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) {
-        let conns = self.net.get().conns.iter().filter(|(_, room)| usize::from(*room) == node);
-        let conns: Vec<ConnId> = conns.map(|(conn, _)| *conn).collect();
+        let conns = self.conns.iter().filter(|(_, room)| usize::from(*room) == node);
+        let conns: Vec<ConnId> = conns.map(|(conn, _)| conn).collect();
         for conn in conns {
-            self.edit_net(scratch, &("close", conn), |net| net.close(conn));
+            self.conns.close(conn);
             self.forget(conn, scratch);
             // The attacker need not be told.
             let Some(player) = setup.player_of(conn) else { continue };
-            self.put(Parcel::closing(node, player, conn, Body::Closed(conn)).shared(), scratch);
+            self.put(Shared::new(effects::closing(node, player, conn, Body::Closed(conn))), scratch);
         }
     }
 }

@@ -3,205 +3,269 @@
 
 use std::{
     collections::{HashMap, hash_map::Entry},
-    sync::{Mutex, PoisonError},
+    sync::{
+        Mutex, OnceLock, PoisonError,
+        atomic::{AtomicU32, Ordering},
+    },
 };
+
+use smallvec::{SmallVec, smallvec};
 
 use super::*;
 
-/// A world that waits: the numbers of its parts in a [`Store`].
-pub type Packed = Box<[u32]>;
+/// A world that waits: its fingerprint, then the numbers of its parts in a [`Store`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Packed(SmallVec<[u32; INLINE]>);
+
+/// Words of worlds that need no memory of their own.
+const INLINE: usize = 24;
+/// Words of the fingerprint.
+const PRINT: usize = 2;
+
+/// Where the parts of a world stand behind its nodes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Slot {
+    Net,
+    Conns,
+    Links,
+    Ledger,
+    Faults,
+    Fires,
+    Waiting,
+    Past,
+    LostLeases,
+    Attacker,
+    Signed,
+    Broken,
+}
+
+/// Parts that are no nodes.
+const OTHERS: usize = Slot::Broken as usize + 1;
 
 /// The parts of all worlds of a search.
 #[derive(Debug, Default)]
 pub struct Store {
     hosts: Parts<Host>,
-    nets: Parts<Net>,
+    pub(super) nets: Parts<Net>,
+    conns: Parts<Conns>,
+    links: Parts<Links>,
     ledgers: Parts<Ledger>,
-    rests: Parts<Rest>,
-}
-
-/// What changes seldom.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-struct Rest {
-    faults: Faults,
-    fires: [u8; TimerKind::ALL.len()],
-    waiting: Shared<Nodes>,
-    past: Past,
-    lost_leases: Shared<Vec<(ServerId, u32)>>,
-    attacker: Shared<Attacker>,
-    signed: Shared<Vec<Signed>>,
-    broken: Option<Broken>,
+    faults: Parts<Faults>,
+    fires: Parts<Fires>,
+    waiting: Parts<Nodes>,
+    pasts: Parts<Past>,
+    lost_leases: Parts<Vec<(ServerId, u32)>>,
+    attackers: Parts<Attacker>,
+    signed: Parts<Vec<Signed>>,
+    pub(super) broken: Parts<Option<Broken>>,
 }
 
 /// A power of two, so that threads seldom meet.
 const SHARDS: usize = 64;
+/// The first chunk holds so many parts, each other one twice as many as the one before it.
+const FIRST_CHUNK: usize = 1 << 8;
+/// Chunks for all numbers there are.
+const CHUNKS: usize = 25;
 
-/// Different values of one part, each with a number.
-#[derive(Debug)]
-struct Parts<T> {
-    shards: [Mutex<Shard<T>>; SHARDS],
-}
+type Chunk<T> = OnceLock<Box<[OnceLock<Shared<T>>]>>;
 
+/// Different values of one part, each with a number. What has a number stays where it is, so nobody waits to see it.
 #[derive(Debug)]
-struct Shard<T> {
+pub(super) struct Parts<T> {
     /// By fingerprint: a world is known by the fingerprints of its parts.
-    numbers: HashMap<u64, u32, foldhash::fast::FixedState>,
-    parts: Vec<Shared<T>>,
+    numbers: [Mutex<HashMap<u64, u32, foldhash::fast::FixedState>>; SHARDS],
+    chunks: [Chunk<T>; CHUNKS],
+    next: AtomicU32,
 }
 
 impl<T> Default for Parts<T> {
     fn default() -> Self {
-        let shard = || Mutex::new(Shard { numbers: HashMap::default(), parts: Vec::new() });
-        Self { shards: std::array::from_fn(|_| shard()) }
+        Self {
+            numbers: std::array::from_fn(|_| Mutex::default()),
+            chunks: std::array::from_fn(|_| OnceLock::new()),
+            next: AtomicU32::default(),
+        }
     }
 }
 
 impl<T: Clone + Hash + PartialEq> Parts<T> {
     /// The number of a part.
-    fn number(&self, part: &Shared<T>) -> u32 {
+    pub(super) fn number(&self, part: &Shared<T>) -> u32 {
         let print = part.fingerprint();
-        let at = print as usize % SHARDS;
-        let mut shard = self.shards[at].lock().unwrap_or_else(PoisonError::into_inner);
-        let Shard { numbers, parts } = &mut *shard;
-        match numbers.entry(print) {
+        let shard = &self.numbers[print as usize % SHARDS];
+        match shard.lock().unwrap_or_else(PoisonError::into_inner).entry(print) {
             Entry::Occupied(entry) => {
-                debug_assert!(
-                    parts[*entry.get() as usize / SHARDS] == *part,
-                    "two parts have one fingerprint"
-                );
-                *entry.get()
+                let number = *entry.get();
+                debug_assert!(self.get(number) == part, "two parts have one fingerprint");
+                number
             }
             Entry::Vacant(entry) => {
-                let number = u32::try_from(parts.len() * SHARDS + at).expect("parts are few");
-                parts.push(part.clone());
+                let number = self.next.fetch_add(1, Ordering::Relaxed);
+                let (chunk, at) = place(number);
+                let fresh = || (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect();
+                let chunk = self.chunks.get(chunk).expect("parts are few").get_or_init(fresh);
+                let _ = chunk[at].set(part.clone());
                 *entry.insert(number)
             }
         }
     }
 
-    /// Makes `part` the part with this number.
-    fn fetch(&self, number: u32, part: &mut Shared<T>) {
-        part.clone_from(&self.lock(number).parts[number as usize / SHARDS]);
-    }
-
-    fn get(&self, number: u32) -> Shared<T> {
-        self.lock(number).parts[number as usize / SHARDS].clone()
-    }
-
-    fn lock(&self, number: u32) -> std::sync::MutexGuard<'_, Shard<T>> {
-        self.shards[number as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    /// The part with this number.
+    pub(super) fn get(&self, number: u32) -> &Shared<T> {
+        let (chunk, at) = place(number);
+        self.chunks[chunk].get().and_then(|chunk| chunk[at].get()).expect("whoever has a number got it here")
     }
 }
 
+/// Chunk, and place in it, of a number.
+const fn place(number: u32) -> (usize, usize) {
+    let at = number as usize / FIRST_CHUNK + 1;
+    let chunk = at.ilog2() as usize;
+    (chunk, number as usize - FIRST_CHUNK * ((1 << chunk) - 1))
+}
+
+/// Goes from part to part of a world.
+pub(super) trait Visit {
+    /// Sees a part, its place, and where its like are held.
+    fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, parts: &Parts<T>);
+}
+
 impl World {
-    /// The world in few bytes. `from`: another one and its numbers; parts that are the same need no search.
-    pub(crate) fn pack(&self, store: &Store, from: Option<(&Self, &Packed)>) -> Packed {
+    /// Shows somebody all parts.
+    pub(super) fn visit(&mut self, store: &Store, visit: &mut impl Visit) {
         let nodes = self.hosts.len();
-        let mut packed = Vec::with_capacity(nodes + 3);
-        let Some((from, numbers)) = from else {
-            packed.extend(self.hosts.iter().map(|host| store.hosts.number(host)));
-            packed.push(store.nets.number(&self.net));
-            packed.push(store.ledgers.number(&self.ledger));
-            packed.push(store.rests.number(&Shared::new(self.rest())));
-            return packed.into();
-        };
-        let hosts = self.hosts.iter().zip(&from.hosts).zip(&**numbers);
-        packed.extend(hosts.map(
-            |((host, other), number)| {
-                if host.is(other) { *number } else { store.hosts.number(host) }
-            },
-        ));
-        let net = if self.net.is(&from.net) { numbers[nodes] } else { store.nets.number(&self.net) };
-        let ledger = if self.ledger.is(&from.ledger) {
-            numbers[nodes + 1]
-        } else {
-            store.ledgers.number(&self.ledger)
-        };
-        let rest = if self.has_rest_of(from) {
-            numbers[nodes + 2]
-        } else {
-            store.rests.number(&Shared::new(self.rest()))
-        };
-        packed.extend([net, ledger, rest]);
-        packed.into()
-    }
-
-    /// The world that was packed. `last`: the one that was unpacked before; what is the same is left alone.
-    pub(crate) fn unpack<'a>(
-        store: &Store,
-        packed: &Packed,
-        last: &'a mut Option<(Self, Packed)>,
-    ) -> &'a Self {
-        let nodes = packed.len() - 3;
-        let (net, ledger, rest) = (packed[nodes], packed[nodes + 1], packed[nodes + 2]);
-        if let Some((world, numbers)) = last {
-            let hosts = world.hosts.iter_mut().zip(&**packed).zip(&**numbers);
-            for ((host, number), _) in hosts.filter(|((_, number), before)| number != before) {
-                store.hosts.fetch(*number, host);
-            }
-            if numbers[nodes] != net {
-                store.nets.fetch(net, &mut world.net);
-            }
-            if numbers[nodes + 1] != ledger {
-                store.ledgers.fetch(ledger, &mut world.ledger);
-            }
-            if numbers[nodes + 2] != rest {
-                world.set_rest(store.rests.get(rest).get());
-            }
-            numbers.copy_from_slice(packed);
-        } else {
-            let rest = store.rests.get(rest);
-            let Rest { faults, fires, waiting, past, lost_leases, attacker, signed, broken } =
-                rest.get().clone();
-            let world = Self {
-                hosts: packed[..nodes].iter().map(|number| store.hosts.get(*number)).collect(),
-                net: store.nets.get(net),
-                ledger: store.ledgers.get(ledger),
-                faults,
-                fires,
-                waiting,
-                past,
-                lost_leases,
-                attacker,
-                signed,
-                broken,
-            };
-            *last = Some((world, packed.clone()));
+        for (slot, host) in self.hosts.iter_mut().enumerate() {
+            visit.part(slot, host, &store.hosts);
         }
-        let (world, _) = last.as_ref().expect("it was just put there");
-        world
+        let slot = |slot: Slot| nodes + slot as usize;
+        visit.part(slot(Slot::Net), &mut self.net, &store.nets);
+        visit.part(slot(Slot::Conns), &mut self.conns, &store.conns);
+        visit.part(slot(Slot::Links), &mut self.links, &store.links);
+        visit.part(slot(Slot::Ledger), &mut self.ledger, &store.ledgers);
+        visit.part(slot(Slot::Faults), &mut self.faults, &store.faults);
+        visit.part(slot(Slot::Fires), &mut self.fires, &store.fires);
+        visit.part(slot(Slot::Waiting), &mut self.waiting, &store.waiting);
+        visit.part(slot(Slot::Past), &mut self.past, &store.pasts);
+        visit.part(slot(Slot::LostLeases), &mut self.lost_leases, &store.lost_leases);
+        visit.part(slot(Slot::Attacker), &mut self.attacker, &store.attackers);
+        visit.part(slot(Slot::Signed), &mut self.signed, &store.signed);
+        visit.part(slot(Slot::Broken), &mut self.broken, &store.broken);
     }
 
-    fn rest(&self) -> Rest {
-        Rest {
-            faults: self.faults,
-            fires: self.fires,
-            waiting: self.waiting.clone(),
-            past: self.past,
-            lost_leases: self.lost_leases.clone(),
-            attacker: self.attacker.clone(),
-            signed: self.signed.clone(),
-            broken: self.broken,
+    /// The world in few bytes.
+    pub(crate) fn pack(&mut self, store: &Store) -> Packed {
+        struct Pack(Packed);
+        impl Visit for Pack {
+            fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, all: &Parts<T>) {
+                self.0.set(slot, all.number(part.shared()), print_of(slot, part.shared()));
+            }
+        }
+        let mut pack = Pack(Packed(smallvec![0; PRINT + self.hosts.len() + OTHERS]));
+        self.visit(store, &mut pack);
+        pack.0
+    }
+
+    /// The world that was packed.
+    pub(crate) fn unpack(store: &Store, packed: &Packed) -> Self {
+        let other = |slot: Slot| packed.0[PRINT + packed.nodes() + slot as usize];
+        Self {
+            hosts: (0..packed.nodes()).map(|node| fetch(&store.hosts, packed.number(node))).collect(),
+            net: fetch(&store.nets, other(Slot::Net)),
+            conns: fetch(&store.conns, other(Slot::Conns)),
+            links: fetch(&store.links, other(Slot::Links)),
+            ledger: fetch(&store.ledgers, other(Slot::Ledger)),
+            faults: fetch(&store.faults, other(Slot::Faults)),
+            fires: fetch(&store.fires, other(Slot::Fires)),
+            waiting: fetch(&store.waiting, other(Slot::Waiting)),
+            past: fetch(&store.pasts, other(Slot::Past)),
+            lost_leases: fetch(&store.lost_leases, other(Slot::LostLeases)),
+            attacker: fetch(&store.attackers, other(Slot::Attacker)),
+            signed: fetch(&store.signed, other(Slot::Signed)),
+            broken: fetch(&store.broken, other(Slot::Broken)),
         }
     }
 
-    fn set_rest(&mut self, rest: &Rest) {
-        let Rest { faults, fires, waiting, past, lost_leases, attacker, signed, broken } = rest;
-        self.waiting.clone_from(waiting);
-        self.lost_leases.clone_from(lost_leases);
-        self.attacker.clone_from(attacker);
-        self.signed.clone_from(signed);
-        (self.faults, self.fires, self.past, self.broken) = (*faults, *fires, *past, *broken);
+    /// Makes this world, which was packed as `from`, the one that was packed as `to`.
+    pub(crate) fn become_packed(&mut self, store: &Store, from: &mut Packed, to: &Packed) {
+        struct Fetch<'a>(&'a Packed, &'a Packed);
+        impl Visit for Fetch<'_> {
+            fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, all: &Parts<T>) {
+                let number = self.1.number(slot);
+                if number != self.0.number(slot) {
+                    part.shared_unseen().clone_from(all.get(number));
+                }
+            }
+        }
+        self.visit(store, &mut Fetch(from, to));
+        from.copy(to);
+    }
+}
+
+fn fetch<T: Clone + Hash + PartialEq>(parts: &Parts<T>, number: u32) -> Part<T> {
+    Part::of(parts.get(number).clone())
+}
+
+/// What a part in its place has to do with the fingerprint of its world.
+pub(super) fn print_of<T: Clone + Hash>(slot: usize, part: &Shared<T>) -> u64 {
+    fingerprint(&(slot, part.fingerprint()))
+}
+
+impl Packed {
+    fn nodes(&self) -> usize {
+        self.0.len() - PRINT - OTHERS
     }
 
-    fn has_rest_of(&self, other: &Self) -> bool {
-        self.faults == other.faults
-            && self.fires == other.fires
-            && self.past == other.past
-            && self.broken == other.broken
-            && self.waiting.is(&other.waiting)
-            && self.lost_leases.is(&other.lost_leases)
-            && self.attacker.is(&other.attacker)
-            && self.signed.is(&other.signed)
+    /// Places of parts.
+    pub(super) fn slots(&self) -> usize {
+        self.0.len() - PRINT
+    }
+
+    /// Where a part that is no node stands.
+    pub(super) fn slot(&self, slot: Slot) -> usize {
+        self.nodes() + slot as usize
+    }
+
+    /// The number of a part.
+    pub(super) fn number(&self, slot: usize) -> u32 {
+        self.0[PRINT + slot]
+    }
+
+    /// Another part in its place. `print`: by how much the fingerprint changes.
+    pub(super) fn set(&mut self, slot: usize, number: u32, print: u64) {
+        self.0[PRINT + slot] = number;
+        self.add_print(print);
+    }
+
+    pub(super) fn add_print(&mut self, change: u64) {
+        let print = self.print().wrapping_add(change);
+        (self.0[0], self.0[1]) = (print as u32, (print >> 32) as u32);
+    }
+
+    /// A hash of the world that is the same in every run: the sum of what each part has to do with it.
+    pub(crate) fn print(&self) -> u64 {
+        u64::from(self.0[0]) | u64::from(self.0[1]) << 32
+    }
+
+    /// Becomes the same as another of its world.
+    pub(super) fn copy(&mut self, other: &Self) {
+        self.0.copy_from_slice(&other.0);
+    }
+
+    /// The world broke, and this is how.
+    pub(crate) fn broken(&self, store: &Store) -> Option<Broken> {
+        *store.broken.get(self.number(self.slot(Slot::Broken))).get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_has_its_place() {
+        let mut places = (0..100_000).map(place);
+        let mut expected = (0..CHUNKS).flat_map(|chunk| (0..FIRST_CHUNK << chunk).map(move |at| (chunk, at)));
+        assert!(places.all(|place| expected.next() == Some(place)));
+        assert!(place(u32::MAX).0 < CHUNKS);
     }
 }

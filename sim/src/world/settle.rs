@@ -9,29 +9,33 @@ impl World {
     /// Whatever can come of the world before can come of the world after, in the same order but for these arrivals,
     /// which nobody else notices.
     pub fn settle(&mut self, setup: &Setup, scratch: &mut Scratch, chosen: &mut dyn FnMut(Choice)) {
-        let local = setup.reductions.has(Reduction::LocalAtOnce) && self.arrivals_are_certain();
-        let late = setup.reductions.has(Reduction::LateAnswers);
-        let mut at = 0;
-        let mut last = None;
-        while (local || late) && self.broken.is_none() && at < self.net.get().packets.len() {
-            let pick = self.net.get().pick(at, last);
-            let arrived = pick.nth == 0
-                && (local && self.is_local(setup, at, pick, scratch) || late && self.is_late(setup, at))
-                && self.apply(setup, Choice::Deliver(pick), scratch);
-            if arrived {
-                chosen(Choice::Deliver(pick));
-                // What was behind it has come forward; nothing else has.
-                (at, last) = (0, None);
-            } else {
-                (at, last) = (at + 1, Some(pick));
-            }
+        let mut candidates = Vec::new();
+        // What was behind what arrives has come forward; nothing else has.
+        while self.broken().is_none() {
+            candidates.clear();
+            self.net.get().may_arrive(setup, &mut candidates);
+            let mut picks = candidates.iter().copied();
+            let Some(pick) = picks.find(|pick| self.arrives_at_once(setup, *pick, scratch)) else { break };
+            self.apply(setup, Choice::Deliver(pick), scratch);
+            chosen(Choice::Deliver(pick));
         }
+    }
+
+    /// Whether the arrival of this packet, the first of its lane, is worth no choice.
+    pub(super) fn arrives_at_once(&self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
+        // It waits in the socket of a stopped process.
+        !self.hosts[usize::from(pick.to)].get().paused
+            && (setup.reductions.has(Reduction::LateAnswers) && self.is_late(setup, pick)
+                || setup.reductions.has(Reduction::LocalAtOnce)
+                    && usize::from(pick.to) < setup.players()
+                    && self.arrivals_are_certain()
+                    && self.is_local(setup, pick, scratch))
     }
 
     /// Nothing can happen any more to what is under way to a player but that it arrives, in order and once, nor to
     /// his connection but by its ends.
-    const fn arrivals_are_certain(&self) -> bool {
-        let Faults { drop, duplicate, reorder, hang_up, .. } = self.faults;
+    fn arrivals_are_certain(&self) -> bool {
+        let Faults { drop, duplicate, reorder, hang_up, .. } = *self.faults;
         drop == 0 && duplicate == 0 && reorder == 0 && hang_up == 0
     }
 
@@ -40,28 +44,26 @@ impl World {
     ///
     /// Then it does so whenever it arrives: no timer of his can run out before, what comes on other connections he
     /// does not hear, and a connection that is closed stays closed.
-    fn is_local(&self, setup: &Setup, at: usize, pick: Pick, scratch: &mut Scratch) -> bool {
+    fn is_local(&self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
         let player = usize::from(pick.to);
         let may_fire = |timer: &Timer| self.fires[TimerKind::of(timer) as usize] > 0;
-        if player >= setup.players() || self.hosts[player].get().timers.iter().any(may_fire) {
+        if self.hosts[player].get().timers.iter().any(may_fire) {
             return false;
         }
-        let net = self.net.get();
-        let closed = |packet: &Packet| matches!(packet.body, Body::Closed(_));
-        let end = net.find(Pick { nth: 1, ..pick }).filter(|next| {
-            setup.reductions.has(Reduction::CloseWithLast) && closed(net.packets[*next].get())
-        });
+        let closed = |packet: &&Shared<Packet>| matches!(packet.get().body, Body::Closed(_));
+        let with_last = setup.reductions.has(Reduction::CloseWithLast);
+        let end = self.under_way(Pick { nth: 1, ..pick }).filter(closed).filter(|_| with_last);
         let own = |effect: &Effect| match effect {
             Effect::Arm { .. } | Effect::Disarm(_) => true,
-            Effect::Close(conn) => net.room_of(*conn).is_none(),
+            Effect::Close(conn) => self.conns.room_of(*conn).is_none(),
             _ => false,
         };
         let mut local = true;
         let mut tried = self.clone();
         let mut effects = std::mem::take(&mut scratch.effects);
-        for packet in [Some(at), end].into_iter().flatten() {
-            let taken = tried.take(setup, player, net.packets[packet].clone().into(), &mut effects, scratch);
-            local &= taken.iter().flat_map(|taken| &taken.effects).chain(effects.as_slice()).all(own);
+        for packet in [self.under_way(pick), end].into_iter().flatten() {
+            tried.take(setup, player, packet.get().body.clone().event(), &mut effects, scratch);
+            local &= effects.as_slice().iter().all(own);
             effects.drain();
         }
         scratch.effects = effects;
@@ -70,8 +72,8 @@ impl World {
 
     /// Whether this is an answer that nobody waits for, and nobody will: its asker's life is over, or the question
     /// was asked again or given up. A late grant is another matter, it must be given back.
-    fn is_late(&self, setup: &Setup, at: usize) -> bool {
-        let packet = self.net.get().packets[at].get();
+    fn is_late(&self, setup: &Setup, pick: Pick) -> bool {
+        let Some(packet) = self.under_way(pick).map(Shared::get) else { return false };
         let Body::Answered(call, answer) = &packet.body else { return false };
         let host = self.hosts[usize::from(packet.to)].get();
         if packet.life.is_some_and(|life| life != host.life) {
@@ -82,5 +84,22 @@ impl World {
             && call.conn != ConnId::default()
             && !matches!(answer, Answer::Cache(CacheAnswer::Granted(_)))
             && !room.waits_for(*call)
+    }
+}
+
+impl Net {
+    /// The packets that may not be worth a choice when they arrive: the first of their lanes, in order.
+    pub(super) fn may_arrive(&self, setup: &Setup, picks: &mut Vec<Pick>) {
+        let local = setup.reductions.has(Reduction::LocalAtOnce);
+        let late = setup.reductions.has(Reduction::LateAnswers);
+        let mut last = None;
+        for at in 0..self.packets.len() {
+            let pick = self.pick(at, last);
+            last = Some(pick);
+            let is_answer = matches!(self.packets[at].get().body, Body::Answered(..));
+            if pick.nth == 0 && (local && usize::from(pick.to) < setup.players() || late && is_answer) {
+                picks.push(pick);
+            }
+        }
     }
 }

@@ -1,0 +1,456 @@
+//! What came of choices before. A choice looks at few parts of a world and changes few; wherever the parts that it
+//! looked at are the same, it does the same again. So a checker need not make it again: a step between worlds is a
+//! step between lists of numbers.
+//!
+//! Messages under way and the ledger are told of by most choices and looked at by few, so what is said to them has a
+//! name of its own, and what becomes of each by that is remembered apart.
+
+use std::{
+    collections::{HashMap, hash_map::Entry},
+    hash::{BuildHasherDefault, Hasher},
+};
+
+use super::{
+    edit::Traffic,
+    pack::{Parts, Slot, Visit, print_of},
+    *,
+};
+
+/// By what is a hash already, or nearly.
+type Map<V> = HashMap<u64, V, BuildHasherDefault<Fold>>;
+
+/// A hash of one number.
+#[derive(Clone, Copy, Debug, Default)]
+struct Fold(u64);
+
+impl Hasher for Fold {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = fold(self.0 ^ number);
+    }
+}
+
+/// Mixes the bits of a number.
+fn fold(number: u64) -> u64 {
+    let product = u128::from(number) * 0x9e37_79b9_7f4a_7c15;
+    (product >> 64) as u64 ^ product as u64
+}
+
+/// Outcomes, networks or ledgers kept at most; then all are forgotten.
+const KEPT_MAX: usize = 1 << 22;
+/// Worlds of more parts are not remembered: there is a bit for each.
+const SLOTS_MAX: usize = u64::BITS as usize;
+/// Parts that an outcome names itself.
+const FEW: usize = 3;
+/// No traffic, or nothing that is told.
+const NOTHING: u32 = 0;
+
+/// What one thread remembers. Parts are known by their numbers, choices by 64-bit fingerprints, as worlds are.
+#[derive(Debug, Default)]
+struct Recall {
+    /// Which parts decided what came of a choice: sets of them, a bit each.
+    decisive: Map<Vec<u64>>,
+    /// What came of it, by the choice and the numbers of those parts.
+    outcomes: Map<Outcome>,
+    /// Parts that outcomes put in their places.
+    replaced: Vec<(u8, u32)>,
+    /// What may be done to a network, and its names; the first is nothing.
+    traffic: Vec<Box<[Traffic]>>,
+    traffic_names: Map<u32>,
+    /// What is told to a ledger, by the names of it.
+    told: Map<u32>,
+    /// What comes of a ledger by what it is told.
+    ledgers: Map<After>,
+    /// Networks, by their numbers, and what is known of them in all.
+    nets: Vec<OfNet>,
+    of_nets: usize,
+    /// Networks in which nothing is that may not be worth a choice.
+    quiet: Vec<bool>,
+}
+
+/// What is known of a network.
+#[derive(Debug, Default)]
+struct OfNet {
+    /// What comes of it, by traffic.
+    after: Vec<(u32, After)>,
+    under_way: Option<UnderWay>,
+}
+
+/// What is under way in a network, with its [subjects](World::subject).
+#[derive(Clone, Debug)]
+struct UnderWay {
+    /// First what may not be worth a choice.
+    packets: Arc<[(Pick, u64)]>,
+    arrivals: usize,
+}
+
+impl UnderWay {
+    fn arrivals(&self) -> &[(Pick, u64)] {
+        &self.packets[..self.arrivals]
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Outcome {
+    possible: bool,
+    /// How many parts it puts in their places: the first few, or where in `replaced` they begin.
+    replaced: u8,
+    slots: [u8; FEW],
+    parts: [u32; FEW],
+    traffic: u32,
+    /// What the ledger is told.
+    told: u32,
+    /// By how much the fingerprint changes.
+    print: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct After {
+    number: u32,
+    print: u64,
+}
+
+/// What stays the same in one search.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) store: &'a Store,
+}
+
+/// What one thread has at hand.
+#[derive(Debug, Default)]
+pub struct Memory {
+    scratch: Scratch,
+    recall: Recall,
+    /// A world to play in, and what it is.
+    stage: Option<(World, Packed)>,
+    /// What is under way in the world that was left last, by its network.
+    left: Option<(u32, UnderWay)>,
+}
+
+impl Memory {
+    /// Makes a choice in a world, which is also there as `packed`, and whatever is not worth one.
+    pub(crate) fn follow(
+        &mut self,
+        on: Ground<'_>,
+        (from, packed): (&World, &Packed),
+        choice: Choice,
+        to: &mut Packed,
+    ) -> bool {
+        to.copy(packed);
+        let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
+        let left = match &self.left {
+            Some((number, left)) if *number == packed.number(net) => left.clone(),
+            _ => {
+                let left = self.recall.under_way(on, packed.number(net));
+                self.left = Some((packed.number(net), left.clone()));
+                left
+            }
+        };
+        let subject = match choice.pick() {
+            Some(pick) => left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1),
+            None => from.subject(on.setup, choice),
+        };
+        if !self.choose(on, to, choice, subject) {
+            return false;
+        }
+        'settle: while to.number(broken) == packed.number(broken) && !self.recall.is_quiet(to.number(net)) {
+            let under_way = if to.number(net) == packed.number(net) {
+                left.clone()
+            } else {
+                self.recall.under_way(on, to.number(net))
+            };
+            for &(pick, subject) in under_way.arrivals() {
+                // What did not arrive at once before does not now, unless something has changed that it depends on.
+                let waits = left.arrivals().contains(&(pick, subject)) && {
+                    let same = |slot: usize| to.number(slot) == packed.number(slot);
+                    let node = usize::from(pick.to);
+                    let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
+                    same(node)
+                        && (node >= on.setup.players() || certain.iter().all(|it| same(packed.slot(*it))))
+                };
+                if waits {
+                    continue;
+                }
+                let key = fingerprint(&("arrives at once", pick, subject));
+                let at_once =
+                    self.play(on, to, key, |world, scratch| world.arrives_at_once(on.setup, pick, scratch));
+                if at_once {
+                    self.choose(on, to, Choice::Deliver(pick), subject);
+                    continue 'settle;
+                }
+            }
+            break;
+        }
+        true
+    }
+
+    fn choose(&mut self, on: Ground<'_>, to: &mut Packed, choice: Choice, subject: u64) -> bool {
+        let key = fingerprint(&(choice, subject));
+        self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch))
+    }
+
+    /// Plays, or recalls what came of it. `key` names completely what is played.
+    fn play(
+        &mut self,
+        on: Ground<'_>,
+        to: &mut Packed,
+        key: u64,
+        play: impl FnOnce(&mut World, &mut Scratch) -> bool,
+    ) -> bool {
+        let remembers = on.setup.reductions.has(Reduction::RememberedSteps) && to.slots() <= SLOTS_MAX;
+        if remembers && let Some(possible) = self.recall.again(on, to, key) {
+            return possible;
+        }
+        let (world, is) = self.stage.get_or_insert_with(|| (World::unpack(on.store, to), to.clone()));
+        world.become_packed(on.store, is, to);
+        world.visit(on.store, &mut Begin);
+        self.scratch.named = Some(Named::default());
+        let possible = play(world, &mut self.scratch);
+        let named = self.scratch.named.take().unwrap_or_default();
+        let mut seen =
+            Seen { to, from: is, looked_at: 0, replaced: Vec::new(), print: 0, net: None, ledger: None };
+        world.visit(on.store, &mut seen);
+        let Seen { looked_at, replaced, print, net, ledger, .. } = seen;
+        let broken = is.slot(Slot::Broken);
+        // What breaks it depends on the ledger, which nobody looked at.
+        if remembers && to.number(broken) == is.number(broken) {
+            let (slots, parts) = ([0; FEW], [0; FEW]);
+            let outcome =
+                Outcome { possible, replaced: 0, slots, parts, traffic: NOTHING, told: NOTHING, print };
+            self.recall.learn(is, (key, looked_at), &replaced, outcome, (&named, net, ledger));
+        }
+        is.copy(to);
+        possible
+    }
+}
+
+/// Nobody has looked yet.
+struct Begin;
+
+impl Visit for Begin {
+    fn part<T: Clone + Hash + PartialEq>(&mut self, _: usize, part: &mut Part<T>, _: &Parts<T>) {
+        part.begin();
+    }
+}
+
+/// Sees what was looked at and what has changed.
+struct Seen<'a> {
+    to: &'a mut Packed,
+    from: &'a Packed,
+    looked_at: u64,
+    replaced: Vec<(u8, u32)>,
+    print: u64,
+    /// What became of a network and of a ledger that nobody looked at.
+    net: Option<After>,
+    ledger: Option<After>,
+}
+
+impl Visit for Seen<'_> {
+    fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, all: &Parts<T>) {
+        let looked_at = part.was_looked_at();
+        if looked_at && slot < SLOTS_MAX {
+            self.looked_at |= 1 << slot;
+        }
+        let before = self.from.number(slot);
+        let mut after = After { number: before, print: 0 };
+        if part.has_changed() {
+            after.number = all.number(part.shared());
+        }
+        if after.number != before {
+            let lost = print_of(slot, all.get(before));
+            after.print = print_of(slot, part.shared()).wrapping_sub(lost);
+            self.to.set(slot, after.number, after.print);
+        }
+        if !looked_at && slot == self.from.slot(Slot::Net) {
+            self.net = Some(after);
+        } else if !looked_at && slot == self.from.slot(Slot::Ledger) {
+            self.ledger = Some(after);
+        } else if after.number != before {
+            self.replaced.push((slot as u8, after.number));
+            self.print = self.print.wrapping_add(after.print);
+        }
+    }
+}
+
+impl Recall {
+    /// What came of it before, if it is known.
+    fn again(&mut self, on: Ground<'_>, to: &mut Packed, key: u64) -> Option<bool> {
+        let decisive = self.decisive.get(&key)?;
+        let known = |parts: &u64| self.outcomes.get(&circumstances(key, *parts, to));
+        let outcome = *decisive.iter().find_map(known)?;
+        if outcome.told != NOTHING {
+            let ledger = to.slot(Slot::Ledger);
+            let after = *self.ledgers.get(&pair(to.number(ledger), outcome.told))?;
+            to.set(ledger, after.number, after.print);
+        }
+        if outcome.traffic != NOTHING {
+            let net = to.slot(Slot::Net);
+            let after = self.net_after(on.store, to.number(net), net, outcome.traffic);
+            to.set(net, after.number, after.print);
+        }
+        let replaced = usize::from(outcome.replaced);
+        if replaced <= FEW {
+            for (slot, number) in outcome.slots.into_iter().zip(outcome.parts).take(replaced) {
+                to.set(usize::from(slot), number, 0);
+            }
+        } else {
+            for &(slot, number) in &self.replaced[outcome.parts[0] as usize..][..replaced] {
+                to.set(usize::from(slot), number, 0);
+            }
+        }
+        to.add_print(outcome.print);
+        Some(outcome.possible)
+    }
+
+    fn net_after(&mut self, store: &Store, net: u32, slot: usize, traffic: u32) -> After {
+        let known = self.nets.get(net as usize).into_iter().flat_map(|of| &of.after);
+        if let Some((_, after)) = known.into_iter().find(|(name, _)| *name == traffic) {
+            return *after;
+        }
+        let before = store.nets.get(net);
+        let mut after = before.clone();
+        for change in &self.traffic[traffic as usize] {
+            change.make(after.edit());
+        }
+        let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
+        let after = After { number: store.nets.number(&after), print };
+        self.learn_net(net, traffic, after);
+        after
+    }
+
+    /// What is known of a network, to know more of it.
+    fn of_net(&mut self, net: u32) -> &mut OfNet {
+        let net = net as usize;
+        if self.of_nets >= KEPT_MAX {
+            self.nets.clear();
+            self.quiet.clear();
+            self.of_nets = 0;
+        }
+        if self.nets.len() <= net {
+            self.nets.resize_with(net + 1, OfNet::default);
+            self.quiet.resize(net + 1, false);
+        }
+        self.of_nets += 1;
+        &mut self.nets[net]
+    }
+
+    fn learn_net(&mut self, net: u32, traffic: u32, after: After) {
+        let known = &mut self.of_net(net).after;
+        if !known.iter().any(|(name, _)| *name == traffic) {
+            known.push((traffic, after));
+        }
+    }
+
+    fn learn(
+        &mut self,
+        from: &Packed,
+        (key, looked_at): (u64, u64),
+        replaced: &[(u8, u32)],
+        mut outcome: Outcome,
+        (named, net, ledger): (&Named, Option<After>, Option<After>),
+    ) {
+        if self.outcomes.len() >= KEPT_MAX {
+            *self = Self::default();
+        }
+        if self.traffic.is_empty() {
+            self.traffic.push([].into());
+        }
+        if let Some(after) = net
+            && !named.traffic.is_empty()
+        {
+            let name = named.traffic.iter().fold(0, |name, change| fingerprint(&(name, change.print())));
+            let next = self.traffic.len() as u32;
+            outcome.traffic = *self.traffic_names.entry(name).or_insert(next);
+            if outcome.traffic == next {
+                self.traffic.push(named.traffic.as_slice().into());
+            }
+            self.learn_net(from.number(from.slot(Slot::Net)), outcome.traffic, after);
+        }
+        if let Some(after) = ledger
+            && named.ledger != 0
+        {
+            let next = self.told.len() as u32 + 1;
+            outcome.told = *self.told.entry(named.ledger).or_insert(next);
+            if self.ledgers.len() >= KEPT_MAX {
+                self.ledgers.clear();
+            }
+            self.ledgers.insert(pair(from.number(from.slot(Slot::Ledger)), outcome.told), after);
+        }
+        let decisive = self.decisive.entry(key).or_default();
+        if !decisive.contains(&looked_at) {
+            decisive.push(looked_at);
+        }
+        // It may be known, and only what became of the ledger was not.
+        if let Entry::Vacant(entry) = self.outcomes.entry(circumstances(key, looked_at, from)) {
+            outcome.replaced = replaced.len() as u8;
+            if replaced.len() <= FEW {
+                for (at, &(slot, number)) in replaced.iter().enumerate() {
+                    (outcome.slots[at], outcome.parts[at]) = (slot, number);
+                }
+            } else {
+                outcome.parts[0] = self.replaced.len() as u32;
+                self.replaced.extend(replaced);
+            }
+            entry.insert(outcome);
+        }
+    }
+
+    fn is_quiet(&self, net: u32) -> bool {
+        self.quiet.get(net as usize) == Some(&true)
+    }
+
+    fn under_way(&mut self, on: Ground<'_>, net: u32) -> UnderWay {
+        if let Some(OfNet { under_way: Some(under_way), .. }) = self.nets.get(net as usize) {
+            return under_way.clone();
+        }
+        let all = on.store.nets.get(net).get();
+        let (mut packets, mut arrivals, mut last) = (Vec::new(), Vec::new(), None);
+        for at in 0..all.packets.len() {
+            let pick = all.pick(at, last);
+            last = Some(pick);
+            packets.push((pick, all.subject(pick)));
+        }
+        all.may_arrive(on.setup, &mut arrivals);
+        // They stay in order.
+        packets.sort_by_key(|(pick, _)| !arrivals.contains(pick));
+        let under_way = UnderWay { packets: packets.into(), arrivals: arrivals.len() };
+        self.of_net(net).under_way = Some(under_way.clone());
+        self.quiet[net as usize] = under_way.arrivals == 0;
+        under_way
+    }
+}
+
+/// Two numbers as one.
+fn pair(one: u32, other: u32) -> u64 {
+    u64::from(one) << 32 | u64::from(other)
+}
+
+/// Names a choice in its circumstances: the numbers of these parts.
+fn circumstances(key: u64, mut parts: u64, packed: &Packed) -> u64 {
+    let mut name = key ^ parts.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    while parts != 0 {
+        let number = packed.number(parts.trailing_zeros() as usize);
+        name = fold(name ^ u64::from(number));
+        parts &= parts - 1;
+    }
+    name
+}
+
+impl Net {
+    /// Names a packet and, if that is the end of a connection, the one behind it, or before it where it is not the first.
+    pub(super) fn subject(&self, pick: Pick) -> u64 {
+        let first_left = Pick { nth: u16::from(pick.nth == 0), ..pick };
+        let print = |pick| self.find(pick).map(|at| self.packets[at].fingerprint());
+        let closing = self.find(first_left).map(|at| &self.packets[at]);
+        let closing = closing.filter(|packet| matches!(packet.get().body, Body::Closed(_)));
+        fingerprint(&(print(pick), closing.map(Shared::fingerprint)))
+    }
+}
