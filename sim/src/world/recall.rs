@@ -66,21 +66,13 @@ struct Recall {
     traffic_names: Map<u32>,
     /// What is told to a ledger, by the names of it.
     told: Map<u32>,
-    /// What comes of a ledger by what it is told.
+    /// What comes of a network by traffic, and of a ledger by what it is told.
+    nets: Map<After>,
     ledgers: Map<After>,
-    /// Networks, by their numbers, and what is known of them in all.
-    nets: Vec<OfNet>,
-    of_nets: usize,
+    /// What is under way, by network.
+    under_way: Vec<Option<UnderWay>>,
     /// Networks in which nothing is that may not be worth a choice.
     quiet: Vec<bool>,
-}
-
-/// What is known of a network.
-#[derive(Debug, Default)]
-struct OfNet {
-    /// What comes of it, by traffic.
-    after: Vec<(u32, After)>,
-    under_way: Option<UnderWay>,
 }
 
 /// What is under way in a network, with its [subjects](World::subject).
@@ -311,8 +303,7 @@ impl Recall {
     }
 
     fn net_after(&mut self, store: &Store, net: u32, slot: usize, traffic: u32) -> After {
-        let known = self.nets.get(net as usize).into_iter().flat_map(|of| &of.after);
-        if let Some((_, after)) = known.into_iter().find(|(name, _)| *name == traffic) {
+        if let Some(after) = self.nets.get(&pair(net, traffic)) {
             return *after;
         }
         let before = store.nets.get(net);
@@ -322,31 +313,11 @@ impl Recall {
         }
         let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
         let after = After { number: store.nets.number(&after), print };
-        self.learn_net(net, traffic, after);
-        after
-    }
-
-    /// What is known of a network, to know more of it.
-    fn of_net(&mut self, net: u32) -> &mut OfNet {
-        let net = net as usize;
-        if self.of_nets >= KEPT_MAX {
+        if self.nets.len() >= KEPT_MAX {
             self.nets.clear();
-            self.quiet.clear();
-            self.of_nets = 0;
         }
-        if self.nets.len() <= net {
-            self.nets.resize_with(net + 1, OfNet::default);
-            self.quiet.resize(net + 1, false);
-        }
-        self.of_nets += 1;
-        &mut self.nets[net]
-    }
-
-    fn learn_net(&mut self, net: u32, traffic: u32, after: After) {
-        let known = &mut self.of_net(net).after;
-        if !known.iter().any(|(name, _)| *name == traffic) {
-            known.push((traffic, after));
-        }
+        self.nets.insert(pair(net, traffic), after);
+        after
     }
 
     fn learn(
@@ -372,7 +343,7 @@ impl Recall {
             if outcome.traffic == next {
                 self.traffic.push(named.traffic.as_slice().into());
             }
-            self.learn_net(from.number(from.slot(Slot::Net)), outcome.traffic, after);
+            self.nets.insert(pair(from.number(from.slot(Slot::Net)), outcome.traffic), after);
         }
         if let Some(after) = ledger
             && named.ledger != 0
@@ -408,13 +379,14 @@ impl Recall {
     }
 
     fn under_way(&mut self, on: Ground<'_>, net: u32) -> UnderWay {
-        if let Some(OfNet { under_way: Some(under_way), .. }) = self.nets.get(net as usize) {
+        let at = net as usize;
+        if let Some(Some(under_way)) = self.under_way.get(at) {
             return under_way.clone();
         }
         let all = on.store.nets.get(net).get();
         let (mut packets, mut arrivals, mut last) = (Vec::new(), Vec::new(), None);
-        for at in 0..all.packets.len() {
-            let pick = all.pick(at, last);
+        for place in 0..all.packets.len() {
+            let pick = all.pick(place, last);
             last = Some(pick);
             packets.push((pick, all.subject(pick)));
         }
@@ -422,8 +394,12 @@ impl Recall {
         // They stay in order.
         packets.sort_by_key(|(pick, _)| !arrivals.contains(pick));
         let under_way = UnderWay { packets: packets.into(), arrivals: arrivals.len() };
-        self.of_net(net).under_way = Some(under_way.clone());
-        self.quiet[net as usize] = under_way.arrivals == 0;
+        if self.under_way.len() <= at {
+            self.under_way.resize(at + 1, None);
+            self.quiet.resize(at + 1, false);
+        }
+        self.under_way[at] = Some(under_way.clone());
+        self.quiet[at] = under_way.arrivals == 0;
         under_way
     }
 }
