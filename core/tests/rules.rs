@@ -5,6 +5,8 @@
 mod client;
 #[path = "rules/edges.rs"]
 mod edges;
+#[path = "rules/judge.rs"]
+mod judge;
 
 use std::collections::VecDeque;
 
