@@ -5,7 +5,9 @@ use gatepass_core::{
     ids::SessionKey,
     ledger::{Claim, Evidence, Ledger},
     message::Place,
-    properties::{Judgement, LinkStep, Properties, Property, Step as RoomStep, View, promises_too_much},
+    properties::{
+        Goal, Judgement, LinkStep, Properties, Property, Step as RoomStep, View, promises_too_much,
+    },
 };
 
 use super::{edges::endpoint, *};
@@ -569,10 +571,12 @@ fn rcenter_promises_no_place_that_it_knows_to_be_taken() {
 fn sets_of_properties_are_sets() {
     for (at, property) in Property::ALL.into_iter().enumerate() {
         assert_eq!(Property::named(property.name()), Some(property));
-        assert!(!property.says().is_empty() && property.says() != property.name());
         assert_eq!(Properties::only(property).bits(), 1 << at);
         assert!(Properties::ALL.has(property) && !Properties::NONE.has(property));
     }
+    let different = |texts: Vec<&str>| texts.iter().collect::<std::collections::BTreeSet<_>>().len();
+    let texts = Property::ALL.iter().flat_map(|property| [property.name(), property.says()]);
+    assert_eq!(different(texts.chain(Goal::ALL.map(Goal::name)).collect()), 2 * 13 + 13);
     assert_eq!(Property::named("nothing"), None);
     let two = set(&[Capacity, Bounded]);
     assert_eq!(two.bits(), Properties::only(Capacity).bits() | Properties::only(Bounded).bits());

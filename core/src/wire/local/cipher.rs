@@ -419,6 +419,15 @@ mod tests {
     }
 
     #[test]
+    fn no_longer_text_is_taken_from_a_peer_that_sends_one() {
+        let cipher = cipher(&Profile { encoding: Encoding::Raw, ..Profile::default() });
+        for (len, taken) in [(TEXT_MAX, true), (TEXT_MAX + 1, false), (TEXT_MAX + 2, false)] {
+            let sealed = cipher.seal_blocks(&vec![b'a'; len], [1; 16]).unwrap();
+            assert_eq!(cipher.open(&sealed, Side::Game, 0).is_ok(), taken, "{len}");
+        }
+    }
+
+    #[test]
     fn a_key_has_the_length_of_its_cipher() {
         for suite in SUITES {
             let profile = Profile { suite, ..Profile::default() };
