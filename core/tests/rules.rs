@@ -7,6 +7,8 @@ mod client;
 mod edges;
 #[path = "rules/judge.rs"]
 mod judge;
+#[path = "rules/services.rs"]
+mod services;
 
 use std::collections::VecDeque;
 
@@ -34,7 +36,7 @@ use gatepass_core::{
 struct Numbers(u8);
 impl Entropy for Numbers {
     fn bits(&mut self) -> [u8; 16] {
-        self.0 += 1;
+        self.0 = self.0.wrapping_add(1);
         [self.0; 16]
     }
 }
