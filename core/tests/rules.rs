@@ -7,6 +7,8 @@ mod client;
 mod edges;
 #[path = "rules/judge.rs"]
 mod judge;
+#[path = "rules/room.rs"]
+mod room_server;
 #[path = "rules/services.rs"]
 mod services;
 
