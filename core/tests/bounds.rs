@@ -247,6 +247,15 @@ fn refusals_have_their_numbers_in_gamecloud() {
     }
 }
 
+/// Worlds are told apart by what they hash to.
+#[test]
+fn passwords_hash_as_what_they_are() {
+    use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+    let hash = |text| BuildHasherDefault::<DefaultHasher>::default().hash_one(Password::new(text).unwrap());
+    assert_eq!(hash("a password"), hash("a password"));
+    assert_ne!(hash("a password"), hash("a passworD"));
+}
+
 #[test]
 fn passwords_have_as_many_bytes_as_may_be() {
     use gatepass_core::limits::PASSWORD_BYTES_MAX;

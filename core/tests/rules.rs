@@ -1,6 +1,8 @@
 //! The rules of the RoomServer, RCenter, LoginServer and client, one at a time. The cache has its model in the tests
 //! of the whole.
 
+#[path = "rules/center.rs"]
+mod center;
 #[path = "rules/client.rs"]
 mod client;
 #[path = "rules/edges.rs"]
