@@ -203,3 +203,36 @@ fn domains_follow_the_kinds_that_are_served() {
         assert_eq!(own.domains().has(domain), owned, "{domain}");
     }
 }
+
+#[test]
+fn where_sets_are_bound_one_that_names_no_domain_is_refused() {
+    for (bound, fits) in [(false, true), (true, false)] {
+        let verifier = TwoPhase::new(secret("players"), Window::EVEN, bound, true);
+        let set = Set { t: NOW, nonce: 7, id: "ann".into(), domain: None, session: None };
+        let oem = format!("{{\"auth\":{}}}", set.issue(&secret("players")).expect("a good set"));
+        let value = json::read(oem.as_bytes(), 8).expect("JSON");
+        let shown = value.object().expect("an object");
+        let evidence = Evidence { domain: "official", shown, peer: Addr(1), now: NOW, nonce: 7 };
+        match verifier.check(&evidence) {
+            Verdict::Verified(verified) => assert!(fits && verified.subject == "ann"),
+            verdict => {
+                assert!(!fits && verdict == Verdict::Refused(SetFault::NoDomain.into()), "{verdict:?}")
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_is_remembered_for_its_whole_window() {
+    let window = Window { back: 300, ahead: 60 };
+    let portal = Portal { url: String::new(), appid: "1".into(), appkey: secret("a"), pf: "p".into() };
+    let two = TwoPhase::new(secret("players"), window, false, true);
+    let admin = Admin::new(secret("admins"), secret("key"), window);
+    let tx = OnePhase::new(portal);
+    for (verifier, name, seconds) in
+        [(&two as &dyn Verifier, "360", 360), (&admin, "admin", 360), (&tx, "tx", 0)]
+    {
+        assert_eq!((verifier.name(), verifier.memory()), (name, Duration::from_secs(seconds)));
+        assert!(verifier.is_default());
+    }
+}
