@@ -9,6 +9,8 @@ mod client;
 mod edges;
 #[path = "rules/judge.rs"]
 mod judge;
+#[path = "rules/profiles.rs"]
+mod profiles;
 #[path = "rules/room.rs"]
 mod room_server;
 #[path = "rules/services.rs"]
