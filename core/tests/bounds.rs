@@ -114,6 +114,8 @@ fn targets_and_datagrams() {
     assert_eq!(udp::RECEIVED_MAX, DATAGRAM_MAX - 1);
 }
 
+type Encode = fn(u16, &[u8], &mut Vec<u8>) -> Result<(), WireError>;
+
 #[test]
 fn only_what_gets_shorter_is_compressed() {
     let mut state = 1_u32;
@@ -125,7 +127,7 @@ fn only_what_gets_shorter_is_compressed() {
     let mut seen = [false; 3];
     for zeros in 0..64 {
         let body = [&vec![0; zeros], &noise[zeros..]].concat();
-        let encoded = |encode: fn(u16, &[u8], &mut Vec<u8>) -> Result<(), WireError>| {
+        let encoded = |encode: Encode| {
             let mut out = Vec::new();
             encode(1, &body, &mut out).unwrap();
             out

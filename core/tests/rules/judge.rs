@@ -297,7 +297,7 @@ fn a_player_is_who_he_says_he_is() {
     judged(&before, Entry { token: None, ..ENTRY }, &[], &[Authentic]);
     judged(&before, Entry { token: Some(9), ..ENTRY }, &[], &[Authentic]);
     let token = issued(1, 1, ANN, 1);
-    judged(&[token.clone()], ENTRY, &[], &[Authentic]);
+    judged(std::slice::from_ref(&token), ENTRY, &[], &[Authentic]);
     judged(&[opened(1, ANN), token.clone()], ENTRY, &[], &[Authentic]);
     judged(&[checked(BOB), opened(1, BOB), token], ENTRY, &[], &[Authentic]);
 }
