@@ -1,6 +1,7 @@
-//! The rules of the RoomServer, RCenter, LoginServer and client, one at a time. The cache has its model in the tests
-//! of the whole.
+//! The rules of the roles, and of what judges them, one at a time. The cache has its model in the tests of the whole.
 
+#[path = "rules/cache.rs"]
+mod cache;
 #[path = "rules/center.rs"]
 mod center;
 #[path = "rules/client.rs"]

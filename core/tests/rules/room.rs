@@ -536,3 +536,32 @@ fn rules_of_the_originals_about_who_owns_an_account() {
         assert_eq!(it.left(10).is_some(), at_once, "{conflict:?}");
     }
 }
+
+#[test]
+fn what_is_over_is_disarmed_and_can_begin_again() {
+    let mut it = room();
+    it.login(10, A, 1);
+    let _ = it.grant(1, 1, 101);
+    let _ = it.answer(profile());
+    for timer in [Timer::Retry(ConnId(10)), Timer::Unverified(ConnId(10))] {
+        assert!(it.did(|e| *e == Effect::Disarm(timer)), "{timer:?}");
+    }
+    let _ = it.step(Event::Lost(ConnId(10)));
+    it.login(11, A, 1);
+    assert!(it.asks(|ask| matches!(ask, CacheAsk::Redeem { .. })), "the token leads nowhere here any more");
+    let _ = it.fires(Timer::Renew);
+    assert_eq!(it.fires(Timer::LeaseEnd(9)), STALE, "no lease of this server's");
+    let drains = |it: &Sut<RoomServer>| it.did(|e| matches!(e, Effect::Arm { timer: Timer::DrainEnd, .. }));
+    for empty in [true, false] {
+        let mut it = room();
+        if !empty {
+            it.enter(10, A, 1, 1);
+        }
+        let _ = it.step(Event::Command(Command::Drain));
+        assert_eq!(drains(&it), !empty, "what is empty has ended");
+    }
+    let mut it = room_with(Policy { unverified_is_mute: false, ..Policy::STRICT });
+    it.open(10, A);
+    let _ = it.says(10, ToRoom::Heartbeat);
+    assert!(it.did(|e| *e == Effect::Send { conn: ConnId(10), msg: Message::ToPlayer(ToPlayer::Echo) }));
+}

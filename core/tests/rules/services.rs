@@ -100,50 +100,55 @@ fn guests_are_known_by_their_device_and_others_by_their_identity() {
 }
 
 /// A cache in its first generation, server 1 with a lease, and Ann with session 1.
-fn cache() -> Sut<Cache> {
+pub(super) fn cache() -> Sut<Cache> {
     let mut it = Sut::new(Cache::new(Generation(1), false));
     assert_eq!(it.renew(1, 1), CacheAnswer::Renewed { generation: Generation(1) });
     assert_eq!(it.open_session(ANN, 1, None), CacheAnswer::Done);
     it
 }
 
-fn session(n: u8) -> SessionKey {
+pub(super) fn session(n: u8) -> SessionKey {
     SessionKey::new([n; 16])
 }
 
 impl Sut<Cache> {
-    fn cache(&mut self, ask: CacheAsk) -> CacheAnswer {
+    pub(super) fn cache(&mut self, ask: CacheAsk) -> CacheAnswer {
         match self.ask(Ask::Cache(ask)) {
             Answer::Cache(answer) => answer,
             other => panic!("{other:?}"),
         }
     }
 
-    fn renew(&mut self, server: u64, number: u32) -> CacheAnswer {
+    pub(super) fn renew(&mut self, server: u64, number: u32) -> CacheAnswer {
         let terms = Times::default().lease_terms();
         self.cache(CacheAsk::Renew { server: ServerId(server), number, terms })
     }
 
-    fn open_session(&mut self, account: AccountId, n: u8, payload: Option<Payload>) -> CacheAnswer {
+    pub(super) fn open_session(
+        &mut self,
+        account: AccountId,
+        n: u8,
+        payload: Option<Payload>,
+    ) -> CacheAnswer {
         self.cache(CacheAsk::OpenSession { account, key: session(n), payload })
     }
 
-    fn token(&mut self, token: u8) -> CacheAnswer {
+    pub(super) fn token(&mut self, token: u8) -> CacheAnswer {
         let place = Place { server: ServerId(1), endpoint: endpoint(), room: RoomId(1), scene: 1 };
         self.cache(CacheAsk::IssueToken { session: session(1), account: ANN, key: key(token), place })
     }
 
-    fn redeem(&mut self, token: u8) -> CacheAnswer {
+    pub(super) fn redeem(&mut self, token: u8) -> CacheAnswer {
         let (attempt, generation) = (CALL, Generation(1));
         self.cache(CacheAsk::Redeem { key: key(token), server: ServerId(1), attempt, generation })
     }
 
-    fn recall(&mut self, used: Vec<Payload>, last: bool) {
+    pub(super) fn recall(&mut self, used: Vec<Payload>, last: bool) {
         assert_eq!(self.cache(CacheAsk::Recall { used: used.into(), last }), CacheAnswer::Done);
     }
 }
 
-fn issued(answer: &CacheAnswer) -> Option<RoomKey> {
+pub(super) fn issued(answer: &CacheAnswer) -> Option<RoomKey> {
     if let CacheAnswer::Issued { key, .. } = answer { Some(*key) } else { None }
 }
 
@@ -279,7 +284,7 @@ fn phases_of_services_have_names() {
 }
 
 impl Sut<LoginServer> {
-    fn hears(&mut self, conn: u64, addr: Addr, signed: bool, body: RequestBody) {
+    pub(super) fn hears(&mut self, conn: u64, addr: Addr, signed: bool, body: RequestBody) {
         let msg = Message::Request(Request { addr, signed, body });
         let _ = self.step(Event::Received { conn: ConnId(conn), msg });
     }
@@ -338,6 +343,12 @@ fn a_login_server_tells_what_the_cache_refuses() {
     let _ = it.answer(Answer::Cache(CacheAnswer::Session { account: ANN }));
     let place = Place { server: ServerId(1), endpoint: endpoint(), room: RoomId(1), scene: 1 };
     let _ = it.answer(Answer::Center(CenterAnswer::Placed(place)));
+    let mut lucky = Sut::new(it.role.clone());
+    lucky.asked = it.asked.clone();
+    let _ = lucky.answer(Answer::Cache(CacheAnswer::Issued { key: key(1), place }));
+    let (endpoint, room) = (endpoint(), RoomId(1));
+    let told = Reply::Room { account: ANN, endpoint, key: key(1), room, scene: 1 };
+    assert_eq!(lucky.did.last(), Some(&Effect::Send { conn: ConnId(2), msg: Message::Reply(told) }));
     let _ = it.answer(refused());
     assert_eq!((it.refused(), it.role.pending()), (Some(Refusal::Busy), 0));
 }

@@ -216,7 +216,7 @@ fn where_sets_are_bound_one_that_names_no_domain_is_refused() {
         match verifier.check(&evidence) {
             Verdict::Verified(verified) => assert!(fits && verified.subject == "ann"),
             verdict => {
-                assert!(!fits && verdict == Verdict::Refused(SetFault::NoDomain.into()), "{verdict:?}")
+                assert!(!fits && verdict == Verdict::Refused(SetFault::NoDomain.into()), "{verdict:?}");
             }
         }
     }
