@@ -198,6 +198,47 @@ fn messages_of_the_local_link() {
 }
 
 #[test]
+fn results_of_the_local_link() {
+    let ids = "\"account\":\"ann\",\"g_id\":9,\"s_id\":8,\"op_id\":7,\"gta_id\":1,\"client_id\":2";
+    let read = |errcode: &str, outer: &str, data: &str| {
+        let text = format!("{{{outer}\"errcode\":{errcode},\"msg\":\"no\",\"data\":{data}}}");
+        match Message::read(text.as_bytes()) {
+            Ok(Message::Result { outcome, .. }) => Ok((outcome.errcode, outcome.is_success())),
+            Ok(other) => panic!("{other:?}"),
+            Err(fault) => Err(fault),
+        }
+    };
+    let with_id = |id: u8| format!("{{{ids},\"msg_id\":{id}}}");
+    let (one, bare) = (with_id(1), format!("{{{ids}}}"));
+    for (errcode, expected) in [
+        ("0", Ok((0, true))),
+        ("\"0\"", Ok((0, true))),
+        ("-7", Ok((-7, false))),
+        ("\"-7\"", Ok((-7, false))),
+        ("\"07\"", Err(MessageFault::Type("errcode"))),
+        ("\"\"", Err(MessageFault::Type("errcode"))),
+        ("true", Err(MessageFault::Type("errcode"))),
+        ("null", Err(MessageFault::Missing("errcode"))),
+    ] {
+        assert_eq!(read(errcode, "", &one), expected, "{errcode}");
+    }
+    let outer = "\"msg_id\":1,";
+    for (outer, data, expected) in [
+        ("", one.clone(), Ok((0, true))),
+        ("", format!("[{one}]"), Ok((0, true))),
+        (outer, bare, Ok((0, true))),
+        (outer, one.clone(), Ok((0, true))),
+        (outer, with_id(9), Err(MessageFault::Conflict("msg_id"))),
+        (outer, format!("[{one},{one}]"), Err(MessageFault::Data)),
+        ("", "[]".into(), Err(MessageFault::Data)),
+    ] {
+        assert_eq!(read("0", outer, &data), expected, "{outer} {data}");
+    }
+    let names = [FrameFault::TooLong, FrameFault::BadFrame, FrameFault::Cut].map(FrameFault::name);
+    assert_eq!(names, ["too_long", "bad_frame", "eof_in_frame"]);
+}
+
+#[test]
 fn a_message_with_a_payload_is_written_without_being_moved() {
     // The longest escape there is.
     let payload = "\u{1}".repeat(20_000);

@@ -146,6 +146,9 @@ fn a_link_on_which_nobody_registers_is_closed_in_the_end() {
     assert_eq!(fires(&mut it, 2), Step::Advanced);
     assert!(it.did(|e| *e == Effect::Close(ConnId(2))));
     assert_eq!(fires(&mut it, 2), STALE);
+    assert_eq!(it.step(Event::Lost(ConnId(1))), Step::Advanced);
+    assert_eq!(it.role.sizes().0, 0);
+    assert_eq!(it.step(Event::Lost(ConnId(1))), STALE);
     assert_eq!(it.step(Event::Lost(ConnId(2))), STALE);
     assert_eq!(it.step(Event::Fired(Timer::Seat(ANN))), STALE);
     assert_eq!(it.step(Event::Linked), Step::Ignored(Why::Unexpected));
