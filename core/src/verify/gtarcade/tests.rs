@@ -188,6 +188,87 @@ fn the_code_of_an_answer_is_an_integer_in_its_one_form() {
     }
 }
 
+/// The first strict rule that a payload breaks, and whose it would be.
+fn strictly(members: &str) -> (Option<Rule>, Option<String>) {
+    let settings = Settings { strict: Strict::Log, ..Settings::default() };
+    let genuine = check(signed(members).as_bytes(), &keys(), &settings, NOW).expect("it is signed");
+    (genuine.broken, genuine.account)
+}
+
+#[test]
+fn each_strict_rule_has_its_bounds() {
+    let with = |more: &str| strictly(&format!("{more}\"account\":\"ann\",\"game_id\":1,\"time\":{NOW}")).0;
+    let named = |name: &str| with(&format!("\"{name}\":1,"));
+    for (name, fits) in [
+        ("a", true),
+        ("_", true),
+        ("A1_z", true),
+        ("", false),
+        ("1a", false),
+        ("a-b", false),
+        ("a=", false),
+        ("\u{e4}", false),
+        (&"a".repeat(64), true),
+        (&"a".repeat(65), false),
+    ] {
+        assert_eq!(named(name), (!fits).then_some(Rule::NameShape), "{name}");
+    }
+    assert_eq!(with("\"a\":1,\"a\":1,"), Some(Rule::DuplicateMember));
+    assert_eq!(with("\"a\":[],"), Some(Rule::ArrayValue));
+    assert_eq!(with("\"a\":\"b&c\",\"d\":\"e=f&g\","), None, "no member could begin there");
+    assert_eq!(with("\"a\":\"b&c=d\","), Some(Rule::AmbiguousValue));
+}
+
+#[test]
+fn an_account_is_a_text_and_a_number_in_the_eyes_of_the_original() {
+    let (long, longer) = ("a".repeat(128), "a".repeat(129));
+    let text = |text: &str| format!("\"{text}\"");
+    for (written, fits, account) in [
+        (text("ann"), true, Some("ann")),
+        (text(&long), true, Some(&long[..])),
+        (text(&longer), false, Some(&longer)),
+        (text("a&b"), false, Some("a&b")),
+        (text("a=b"), false, Some("a=b")),
+        (text("a\\nb"), false, Some("a\nb")),
+        (text(""), false, None),
+        ("7".into(), false, Some("7")),
+        ("-7".into(), false, Some("-7")),
+        ("7.5".into(), false, None),
+        ("9223372036854775808".into(), false, None),
+        ("true".into(), false, None),
+    ] {
+        let (broken, whose) = strictly(&format!("\"account\":{written},\"game_id\":1,\"time\":{NOW}"));
+        assert_eq!(broken, (!fits).then_some(Rule::Account), "{written}");
+        assert_eq!(whose.as_deref(), account, "{written}");
+    }
+}
+
+#[test]
+fn reasons_have_names_of_their_own_and_answers_say_why() {
+    let rules = [
+        Rule::DuplicateMember,
+        Rule::NameShape,
+        Rule::Account,
+        Rule::GameId,
+        Rule::ArrayValue,
+        Rule::AmbiguousValue,
+    ];
+    let reasons = [Reason::Envelope, Reason::TooLong, Reason::SignMismatch, Reason::Stale, Reason::Future];
+    let names = rules.map(Reason::Strict).into_iter().chain(reasons).map(Reason::name);
+    let names: alloc::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names.len(), rules.len() + reasons.len());
+    for (members, message) in [
+        ("\"message\":\"no\"", "no"),
+        ("\"msg\":\"no\"", "no"),
+        ("\"msg\":\"yes\",\"message\":\"no\"", "no"),
+        ("\"message\":7", ""),
+        ("\"x\":\"no\"", ""),
+    ] {
+        let answer = format!("{{\"code\":3,{members}}}");
+        assert_eq!(Response::read(answer.as_bytes()).expect("an answer").message(), message, "{members}");
+    }
+}
+
 #[test]
 fn keys_are_the_same_if_all_of_them_is() {
     let key = SignKey::new;
