@@ -20,7 +20,7 @@ use gatepass_core::{
             Profile, TEXT_MAX,
             cipher::{Cipher, Encoding, Key, Side, Suite},
             frame::{FRAME_MAX, FrameFault, Framing, Inbox, Item, UNFRAMED_MAX, encode},
-            message::{Handover, LinkIds, Message, MessageFault},
+            message::{GameIds, Handover, LinkIds, Message, MessageFault, Outcome},
         },
         udp,
     },
@@ -236,6 +236,23 @@ fn results_of_the_local_link() {
     }
     let names = [FrameFault::TooLong, FrameFault::BadFrame, FrameFault::Cut].map(FrameFault::name);
     assert_eq!(names, ["too_long", "bad_frame", "eof_in_frame"]);
+}
+
+#[test]
+fn ids_are_written_as_integers_while_every_reader_keeps_them() {
+    for (id, written) in [
+        ("0", "0"),
+        ("9007199254740991", "9007199254740991"),
+        ("9007199254740992", "\"9007199254740992\""),
+        ("-1", "\"-1\""),
+        ("07", "\"07\""),
+    ] {
+        let text = |text: &str| text.to_owned();
+        let game = GameIds { account: text("ann"), g_id: text(id), s_id: text("1"), op_id: text("1") };
+        let link = LinkIds { gta_id: text("1"), client_id: text("1") };
+        let result = Message::Result { outcome: Outcome { errcode: 0, text: text("") }, link, game };
+        assert!(result.write().contains(&format!("\"g_id\":{written},")), "{id}");
+    }
 }
 
 #[test]

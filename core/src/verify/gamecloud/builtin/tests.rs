@@ -128,6 +128,7 @@ fn administrators_show_their_key_or_the_session_they_got_for_it() {
     let session = json::read(set.as_bytes(), 4).expect("JSON");
     let session =
         session.object().and_then(|set| set.get("session")).and_then(Json::text).expect("a session");
+    assert_eq!(ADMIN_SESSION, 43_200, "half a day");
     let again = |id: &str, later: u64| {
         let request = format!(r#"{{"oemInfo":{{"openid":"{id}","session":"{session}"}}}}"#);
         issue_at(NOW + later, "/authAdmin.html", &request)
