@@ -38,17 +38,16 @@ pub const EFFECTS_MAX: usize = 40;
 pub const KICKED_MAX: usize = 6;
 /// Accounts reasserted with one question after a cache loss.
 pub const REASSERT_MAX: usize = 16;
+/// Signed payloads that one [`CacheAsk::Recall`](crate::message::CacheAsk::Recall) names.
+pub const RECALL_MAX: usize = 16;
 
 // For every connection it closes, a kick tells, closes, reports the room, and disarms two timers or disarms one
 // and notes the end; then it releases, confirms, and may note that a draining server is empty and resigns.
 const _: () = assert!(KICKED_MAX * 5 + 6 <= EFFECTS_MAX, "one kick fits into one step");
 // A new link registers, reports its load and announces a batch of rooms.
 const _: () = assert!(ANNOUNCE_MAX + 4 <= EFFECTS_MAX, "one announcement fits into one step");
-// An answer about reasserted accounts releases those that were left meanwhile; then come the next, or the lease.
-/// Signed payloads that one [`CacheAsk::Recall`](crate::message::CacheAsk::Recall) names.
-pub const RECALL_MAX: usize = 16;
-
 const _: () = assert!(RECALL_MAX + 4 <= EFFECTS_MAX, "one question's timers fit into one step");
+// An answer about reasserted accounts releases those that were left meanwhile; then come the next, or the lease.
 const _: () = assert!(REASSERT_MAX + 4 <= EFFECTS_MAX, "one answer fits into one step");
 // Every connection may hold a place in a room of its own only up to the number of rooms.
 const _: () = assert!(ROOMS_MAX <= CONNECTIONS_MAX, "a room without a connection is no room");

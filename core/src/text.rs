@@ -167,4 +167,14 @@ mod tests {
         assert!(Password::new(&"x".repeat(PASSWORD_BYTES_MAX + 1)).is_none());
         assert_ne!(password, Password::new("secreT").expect("short enough"));
     }
+
+    #[test]
+    fn a_password_comes_back_as_it_was_written() {
+        for text in ["", "secret", "\u{1F600}"] {
+            let password = Password::new(text).expect("short enough");
+            let mut written = [0; 2 * PASSWORD_BYTES_MAX];
+            let written = postcard::to_slice(&password, &mut written).expect("it fits");
+            assert_eq!(postcard::from_bytes::<Password>(written).ok(), Some(password), "{text}");
+        }
+    }
 }

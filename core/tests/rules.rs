@@ -1,10 +1,21 @@
-//! The rules of the RoomServer, RCenter, LoginServer and client, one at a time. The cache has its model in the tests
-//! of the whole.
+//! The rules of the roles, and of what judges them, one at a time. The cache has its model in the tests of the whole.
 
+#[path = "rules/cache.rs"]
+mod cache;
+#[path = "rules/center.rs"]
+mod center;
 #[path = "rules/client.rs"]
 mod client;
 #[path = "rules/edges.rs"]
 mod edges;
+#[path = "rules/judge.rs"]
+mod judge;
+#[path = "rules/profiles.rs"]
+mod profiles;
+#[path = "rules/room.rs"]
+mod room_server;
+#[path = "rules/services.rs"]
+mod services;
 
 use std::collections::VecDeque;
 
@@ -32,7 +43,7 @@ use gatepass_core::{
 struct Numbers(u8);
 impl Entropy for Numbers {
     fn bits(&mut self) -> [u8; 16] {
-        self.0 += 1;
+        self.0 = self.0.wrapping_add(1);
         [self.0; 16]
     }
 }

@@ -408,3 +408,66 @@ fn nothing_secret_is_shown() {
         assert!(!shown.contains(secret), "{secret}: {shown}");
     }
 }
+
+#[test]
+fn a_message_that_ends_in_no_padding_ends_in_silence() {
+    let mut settings = LinkSettings::default();
+    settings.profile.framing = Framing::None;
+    settings.profile.encoding = crate::wire::local::Encoding::Base64;
+    let cipher = Cipher::new(&settings.profile, &key()).unwrap();
+    let frames = (0..64).map(|len| {
+        let link = LinkIds { gta_id: "9".into(), client_id: "1".into() };
+        let message = Message::Status { link, code: "0".repeat(len + 1), payload: None, proto: None };
+        cipher.seal(message.write().as_bytes(), Side::Launcher, 0, [9; 16]).unwrap()
+    });
+    let frame = frames.into_iter().find(|frame| !frame.ends_with(b"=")).expect("one of three lengths");
+    let (mut game, mut out) = (link(&settings, "ann", false), Vec::new());
+    game.step(GameEvent::Opened, [1; 16], &mut out);
+    out.clear();
+    let waits = LinkEffect::Arm(LinkTimer::Silence, SILENCE);
+    let linked = |out: &[LinkEffect<GameNotice>]| {
+        out.iter().any(|effect| matches!(effect, LinkEffect::Tell(GameNotice::Linked { .. })))
+    };
+    game.step(GameEvent::Received(&frame), [2; 16], &mut out);
+    assert!(out.contains(&waits) && !linked(&out), "more may come");
+    out.clear();
+    game.step(GameEvent::Fired(LinkTimer::Silence), [3; 16], &mut out);
+    assert!(linked(&out) && !out.contains(&waits));
+    let (mut framed, mut out) = (link(&LinkSettings::default(), "ann", false), Vec::new());
+    framed.step(GameEvent::Opened, [1; 16], &mut out);
+    framed.step(GameEvent::Received(&[0, 0]), [2; 16], &mut out);
+    assert!(!out.contains(&waits), "it says itself where it ends");
+}
+
+#[test]
+fn of_two_alike_neither_has_a_key_of_its_own() {
+    let gcm = || Some(Key::new(&[3; 32]));
+    for (first, second, fits) in [
+        (None, Launch { game: ids("ann"), gcm: None }, true),
+        (gcm(), Launch { game: ids("ann"), gcm: None }, false),
+        (None, Launch { game: ids("ann"), gcm: gcm() }, false),
+        (gcm(), Launch { game: ids("ann"), gcm: gcm() }, false),
+        (gcm(), Launch { game: ids("bob"), gcm: gcm() }, true),
+    ] {
+        let mut host = Launcher::new(LinkSettings::default(), "1", &key()).unwrap();
+        assert!(host.expect(Launch { game: ids("ann"), gcm: first }));
+        assert_eq!(host.expect(second), fits);
+    }
+}
+
+#[test]
+fn ends_have_names_of_their_own() {
+    let all = [
+        Over::Quit,
+        Over::Ended,
+        Over::TooSlow,
+        Over::Dead,
+        Over::Unreadable,
+        Over::NotHardened,
+        Over::Stranger,
+        Over::Foreign,
+        Over::Full,
+    ];
+    let names: alloc::collections::BTreeSet<_> = all.iter().map(|over| over.name()).collect();
+    assert_eq!(names.len(), all.len());
+}

@@ -216,3 +216,26 @@ fn one_network_fills_no_server_with_ids_that_it_makes_up() {
     let _ = step(&mut lbs, &Event::Turn);
     assert!(ask(&mut lbs, from, "made up 30") && !ask(&mut lbs, from, "made up 30"));
 }
+
+#[test]
+fn texts_are_taken_up_to_their_bounds() {
+    let mut lbs = lbs(100);
+    let located = |effects: &[Effect]| matches!(effects[0], Effect::Located { .. });
+    for more in 0..3 {
+        let (id, domain) = ("x".repeat(ID_MAX + more), "x".repeat(DOMAIN_MAX + more));
+        let from = home("a");
+        let fits = more == 0;
+        assert_eq!(located(&step(&mut lbs, &Event::Locate { from, domain: "official", id: &id })), fits);
+        assert_eq!(located(&step(&mut lbs, &Event::Locate { from, domain: &domain, id: "a" })), fits);
+        let tester = step(&mut lbs, &Event::Tester { id: &id, is: true });
+        assert_eq!(tester.contains(&Effect::Malformed), !fits, "{more}");
+    }
+}
+
+#[test]
+fn servers_are_found_by_their_address() {
+    let lbs = lbs(1);
+    let at = |endpoint: &str| lbs.at(&Endpoint::from(endpoint).expect("short")).cloned().collect::<Vec<_>>();
+    assert_eq!(at("IOS-2:80"), [id("IOS", 2)]);
+    assert_eq!(at("IOS-3:80"), []);
+}

@@ -418,6 +418,8 @@ mod tests {
         }
         check(" { \"a\" : 1 , \"a\" : [ ] }\n", Ok(r#"{"a":1,"a":[]}"#));
         check(r#""\u0061\/\ud83d\ude00\u0000""#, Ok("\"a/\u{1f600}\\u0000\""));
+        let letters = read(br#""\b\f\n\r\t\"\\""#, 1).unwrap();
+        assert_eq!(letters.text(), Some("\u{8}\u{c}\n\r\t\"\\"));
     }
 
     #[test]

@@ -115,6 +115,42 @@ fn a_client_goes_in_beats_and_leaves() {
 }
 
 #[test]
+fn a_client_waits_longer_where_he_may_have_to_wait_for_another_server() {
+    let times = gatepass_core::limits::Times::default();
+    let waits =
+        |it: &Sut<Client>, after| it.did(|effect| *effect == Effect::Arm { timer: Timer::Reply, after });
+    let mut it = Sut::begun(script(0, None));
+    assert!(waits(&it, times.reply));
+    let _ = it.hears(1, logged_in());
+    let _ = it.hears(2, sent_to_room());
+    assert!(waits(&it, times.reply));
+    let _ = it.opens(3);
+    assert!(waits(&it, times.unverified + times.reply));
+}
+
+#[test]
+fn each_step_of_a_client_has_a_name() {
+    let name = |it: &Sut<Client>| it.role.phase(&Event::Linked);
+    let mut it = Sut::new(Client::new(script(0, None), ConnId(1)));
+    let steps: [fn(&mut Sut<Client>) -> Step; 7] = [
+        |it| it.step(Event::Command(Command::Start)),
+        |it| it.hears(1, logged_in()),
+        |it| it.hears(2, sent_to_room()),
+        |it| it.opens(3),
+        |it| it.is_told(3, admitted()),
+        |it| it.step(Event::Command(Command::Leave)),
+        |it| it.is_told(3, ToPlayer::LoggedOut),
+    ];
+    assert_eq!(name(&it), "idle");
+    let names = steps.map(|step| {
+        let _ = step(&mut it);
+        name(&it)
+    });
+    let expected = ["logging in", "asking room", "connecting", "entering", "live", "leaving", "done"];
+    assert_eq!(names, expected);
+}
+
+#[test]
 fn a_client_hears_nothing_on_the_connections_of_others() {
     let mut it = Sut::begun(script(9, None));
     let refused = || Reply::Refused(Refusal::Busy);

@@ -32,7 +32,7 @@ fn times_that_only_just_do_not_fit_are_refused() {
     assert_eq!(fine.check(), Ok(()));
     // Each bound, and one step on its good side.
     type Change<'a> = &'a dyn Fn(&mut Times);
-    let bounds: [(Change<'_>, Change<'_>); 7] = [
+    let bounds: [(Change<'_>, Change<'_>); 8] = [
         (&|t| t.renew = (t.lease - t.lease_margin) / 2, &|t| t.renew = (t.lease - t.lease_margin) / 2 - tick),
         (&|t| t.unverified = t.lease, &|t| t.unverified = t.lease + tick),
         (&|t| t.token_memory = t.unverified - tick, &|t| t.token_memory = t.unverified),
@@ -40,12 +40,14 @@ fn times_that_only_just_do_not_fit_are_refused() {
         (&|t| t.retry = t.unverified, &|t| t.retry = t.unverified - tick),
         (&|t| t.request = t.reply, &|t| t.request = t.reply - tick),
         (&|t| t.clock_skew = t.signature_window, &|t| t.clock_skew = t.signature_window - tick),
+        (&|t| t.signature_window = t.request, &|t| t.signature_window = t.request + tick),
     ];
     for (at, (wrong, right)) in bounds.into_iter().enumerate() {
         assert!(with(wrong).is_err() && with(right).is_ok(), "bound {at}");
     }
     assert!(with(&|t| t.drain = Duration::ZERO).is_err());
     assert!(with(&|t| t.drain = Duration::from_secs(367 * 24 * 3600)).is_err());
+    assert!(with(&|t| t.drain = Duration::from_secs(366 * 24 * 3600)).is_ok());
 }
 
 #[test]
@@ -231,6 +233,8 @@ fn reasons_have_names_of_their_own() {
     ];
     let names: std::collections::BTreeSet<_> = all.iter().map(|why| why.name()).collect();
     assert_eq!(names.len(), all.len());
+    let codes = [Refusal::Malformed, Refusal::NoSession, Refusal::Replaced].map(Refusal::code);
+    assert_eq!(codes, [8, 7, 21], "those of the original");
 }
 
 #[test]

@@ -191,6 +191,12 @@ mod tests {
     }
 
     #[test]
+    fn signatures_are_the_same_if_all_of_them_is() {
+        let of = |text| original_token(text, "b", "c");
+        assert!(of("a") == of("a") && of("a") != of("b"));
+    }
+
+    #[test]
     fn nothing_is_shown_and_nothing_is_no_secret() {
         assert!(Secret::new("").is_none());
         assert_eq!(alloc::format!("{:?}", Secret::new("hunter2")), "Some(Secret(..))");

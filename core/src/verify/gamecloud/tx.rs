@@ -155,6 +155,20 @@ mod tests {
         &pf=qzone&ts=1300000000&userip=127.0.0.1&sig=plWEparG8XBnqK1mckQR8Ze6mEI%3D";
 
     #[test]
+    fn texts_are_taken_up_to_their_bounds() {
+        let text = |len: usize| "1".repeat(len);
+        let ask = |openid: usize, openkey: usize, pf: usize| {
+            portal().question((&text(openid), &text(openkey)), Some(&text(pf)), HOME, (1, 1)).is_some()
+        };
+        assert!(ask(ID_MAX, OPENKEY_MAX, ID_MAX));
+        for more in [1, 2] {
+            assert!(!ask(ID_MAX + more, 1, 1) && !ask(1, OPENKEY_MAX + more, 1) && !ask(1, 1, ID_MAX + more));
+            let answer = |len: usize| read(format!("{:<len$}", r#"{"ret":0}"#).as_bytes()).is_ok();
+            assert!(answer(ANSWER_MAX) && !answer(ANSWER_MAX + more));
+        }
+    }
+
+    #[test]
     fn only_the_number_zero_is_a_yes() {
         let name = |name: &str| Ok(Player { nickname: Some(name.into()) });
         for (answer, expected) in [

@@ -12,7 +12,7 @@ use crate::{
     message::Credentials,
     policy::SignedText,
     text::{Identity, SUBJECT_MAX},
-    verify::verifier::{Evidence, Unproven, Verifier, credentials},
+    verify::verifier::{Evidence, Unproven, Verdict, Verifier, credentials},
 };
 
 const NOW: i64 = 1_608_621_455;
@@ -93,6 +93,9 @@ fn neither_bytes_nor_members_are_without_bound() {
     let long = " ".repeat(BYTES_MAX + 1);
     assert_eq!(check(long.as_bytes(), &keys(), &settings, NOW).map(|_| ()), Err(Reason::TooLong));
     assert_eq!(Response::read(long.as_bytes()).map(|_| ()).unwrap_err(), Reason::TooLong);
+    let filled = |len: usize| format!("{{}}{}", " ".repeat(len - 2));
+    assert_ne!(check_at(&filled(BYTES_MAX), &settings, NOW), Err(Reason::TooLong));
+    assert_eq!(Response::read(filled(BYTES_MAX).as_bytes()).map(|_| ()).unwrap_err(), Reason::Envelope);
     let members = |count: usize| (0..count).map(|n| format!("\"1e{n}\":1,")).collect::<String>();
     for (count, expected) in [(MEMBERS_MAX - 1, Reason::SignMismatch), (MEMBERS_MAX, Reason::TooLong)] {
         let data = format!("{{{}\"time\":{NOW},\"sign\":\"{}\"}}", members(count), "0".repeat(32));
@@ -138,6 +141,139 @@ fn a_payload_counts_for_its_game_and_its_type_only() {
     assert_eq!(verify(&named(&"a".repeat(SUBJECT_MAX)), 0, "gtarcade.7").map(|_| ()), Ok(()));
     assert_eq!(verify(&named(&"a".repeat(SUBJECT_MAX + 1)), 0, "gtarcade.7"), Err(Unproven::Nameless));
     assert_eq!(verify(good, 3, "gtarcade.7"), no(Reason::Code(3)));
+}
+
+#[test]
+fn a_broken_rule_counts_where_rules_are_kept() {
+    let data = signed(&format!(
+        "\"account\":\"ann\",\"game_id\":7,\"nick\":\"&time=\",\"type\":\"micro\",\"time\":{NOW}"
+    ));
+    let answer = format!("{{\"code\":0,\"data\":{data}}}");
+    let shown = members(answer.as_bytes()).expect("an answer");
+    let remark = Some(Unproven::Payload(Reason::Strict(Rule::AmbiguousValue)));
+    for (strict, form, remark) in [
+        (Strict::Off, SignedText::Unambiguous, None),
+        (Strict::Log, SignedText::Unambiguous, remark),
+        (Strict::Enforce, SignedText::Joined, remark),
+    ] {
+        let mut games = Games::new(Settings { strict, ..Settings::default() });
+        assert!(!games.domains().has("gtarcade.7") && games.add("7", keys()));
+        assert!(games.domains().has("gtarcade.7") && !games.domains().has("gtarcade.8"));
+        let evidence =
+            Evidence { domain: "gtarcade.7", shown: &shown, peer: Addr(1), now: NOW as u64, nonce: 0 };
+        let Verdict::Verified(verified) = games.check(&evidence) else { panic!("it is genuine") };
+        assert_eq!((verified.form, verified.remark), (form, remark));
+        assert_eq!((games.name(), games.memory()), ("gtarcade", Settings::default().window.length()));
+    }
+}
+
+#[test]
+fn the_code_of_an_answer_is_an_integer_in_its_one_form() {
+    for (written, code) in [
+        ("0", Some(0)),
+        ("\"0\"", Some(0)),
+        ("7", Some(7)),
+        ("\"7\"", Some(7)),
+        ("-3", Some(-3)),
+        ("\"-3\"", Some(-3)),
+        ("\"-0\"", None),
+        ("\"07\"", None),
+        ("\"\"", None),
+        ("1.5", None),
+        ("null", None),
+    ] {
+        let answer = format!("{{\"code\":{written}}}");
+        let read = Response::read(answer.as_bytes()).map(|response| response.code());
+        assert_eq!(read.ok(), code, "{written}");
+    }
+}
+
+/// The first strict rule that a payload breaks, and whose it would be.
+fn strictly(members: &str) -> (Option<Rule>, Option<String>) {
+    let settings = Settings { strict: Strict::Log, ..Settings::default() };
+    let genuine = check(signed(members).as_bytes(), &keys(), &settings, NOW).expect("it is signed");
+    (genuine.broken, genuine.account)
+}
+
+#[test]
+fn each_strict_rule_has_its_bounds() {
+    let with = |more: &str| strictly(&format!("{more}\"account\":\"ann\",\"game_id\":1,\"time\":{NOW}")).0;
+    let named = |name: &str| with(&format!("\"{name}\":1,"));
+    for (name, fits) in [
+        ("a", true),
+        ("_", true),
+        ("A1_z", true),
+        ("", false),
+        ("1a", false),
+        ("a-b", false),
+        ("a=", false),
+        ("\u{e4}", false),
+        (&"a".repeat(64), true),
+        (&"a".repeat(65), false),
+    ] {
+        assert_eq!(named(name), (!fits).then_some(Rule::NameShape), "{name}");
+    }
+    assert_eq!(with("\"a\":1,\"a\":1,"), Some(Rule::DuplicateMember));
+    assert_eq!(with("\"a\":[],"), Some(Rule::ArrayValue));
+    assert_eq!(with("\"a\":\"b&c\",\"d\":\"e=f&g\","), None, "no member could begin there");
+    assert_eq!(with("\"a\":\"b&c=d\","), Some(Rule::AmbiguousValue));
+}
+
+#[test]
+fn an_account_is_a_text_and_a_number_in_the_eyes_of_the_original() {
+    let (long, longer) = ("a".repeat(128), "a".repeat(129));
+    let text = |text: &str| format!("\"{text}\"");
+    for (written, fits, account) in [
+        (text("ann"), true, Some("ann")),
+        (text(&long), true, Some(&long[..])),
+        (text(&longer), false, Some(&longer)),
+        (text("a&b"), false, Some("a&b")),
+        (text("a=b"), false, Some("a=b")),
+        (text("a\\nb"), false, Some("a\nb")),
+        (text(""), false, None),
+        ("7".into(), false, Some("7")),
+        ("-7".into(), false, Some("-7")),
+        ("7.5".into(), false, None),
+        ("9223372036854775808".into(), false, None),
+        ("true".into(), false, None),
+    ] {
+        let (broken, whose) = strictly(&format!("\"account\":{written},\"game_id\":1,\"time\":{NOW}"));
+        assert_eq!(broken, (!fits).then_some(Rule::Account), "{written}");
+        assert_eq!(whose.as_deref(), account, "{written}");
+    }
+}
+
+#[test]
+fn reasons_have_names_of_their_own_and_answers_say_why() {
+    let rules = [
+        Rule::DuplicateMember,
+        Rule::NameShape,
+        Rule::Account,
+        Rule::GameId,
+        Rule::ArrayValue,
+        Rule::AmbiguousValue,
+    ];
+    let reasons = [Reason::Envelope, Reason::TooLong, Reason::SignMismatch, Reason::Stale, Reason::Future];
+    let names = rules.map(Reason::Strict).into_iter().chain(reasons).map(Reason::name);
+    let names: alloc::collections::BTreeSet<_> = names.collect();
+    assert_eq!(names.len(), rules.len() + reasons.len());
+    for (members, message) in [
+        ("\"message\":\"no\"", "no"),
+        ("\"msg\":\"no\"", "no"),
+        ("\"msg\":\"yes\",\"message\":\"no\"", "no"),
+        ("\"message\":7", ""),
+        ("\"x\":\"no\"", ""),
+    ] {
+        let answer = format!("{{\"code\":3,{members}}}");
+        assert_eq!(Response::read(answer.as_bytes()).expect("an answer").message(), message, "{members}");
+    }
+}
+
+#[test]
+fn keys_are_the_same_if_all_of_them_is() {
+    let key = SignKey::new;
+    assert!(key("").is_empty() && !key("a").is_empty());
+    assert!(key("ab") == key("ab") && key("ab") != key("aB") && key("ab") != key("a"));
 }
 
 #[test]

@@ -123,3 +123,60 @@ fn verifiers_that_cannot_be_told_apart_are_not_served() {
     let all = Verifiers::new().with(custom("a", true)).and(two(custom("b", true), custom("c", false)));
     assert_eq!(all.0.iter().map(|own| own.name()).collect::<Vec<_>>(), ["a", "c"]);
 }
+
+/// As little as a verifier can be.
+#[derive(Debug)]
+struct Least(Domains);
+
+impl Verifier for Least {
+    fn name(&self) -> &str {
+        "least"
+    }
+
+    fn domains(&self) -> &Domains {
+        &self.0
+    }
+
+    fn check(&self, _: &Evidence<'_>) -> Verdict {
+        Verdict::Claimed("ann".into())
+    }
+
+    fn memory(&self) -> Duration {
+        Duration::ZERO
+    }
+}
+
+#[test]
+fn what_a_verifier_does_not_say_of_itself() {
+    let (least, none) = (Least(Domains::of(&["official"], &[])), Members::default());
+    assert!(!least.is_default() && least.routes().is_empty() && least.registers());
+    let issue = Issue { parameters: &none, oem: &none, peer: Addr(1), now: 1, nonce: 2 };
+    assert_eq!(least.issue(&issue), Err(Unproven::IssuesNothing));
+    let evidence = Evidence { domain: "official", shown: &none, peer: Addr(1), now: 3, nonce: 5 };
+    assert_eq!(least.answered(&evidence, None), Verdict::Refused(Unproven::NoEvidence));
+    let claimed = credentials(&least, &evidence, &least.check(&evidence));
+    let Ok(Credentials::Signed { registers: true, payload, form: None, .. }) = claimed else {
+        panic!("{claimed:?}")
+    };
+    // Nothing was signed: what is remembered of it is when it came, and as which.
+    assert_eq!(
+        payload,
+        Payload::new([[0, 0, 0, 0, 0, 0, 0, 3], [0, 0, 0, 0, 0, 0, 0, 5]].concat().try_into().unwrap())
+    );
+}
+
+#[test]
+fn what_is_not_proven_is_refused_as_what_it_is() {
+    for (why, told) in [
+        (Unproven::Nameless, Refusal::Malformed),
+        (Unproven::NoAnswer, Refusal::Unavailable),
+        (Unproven::Payload(gtarcade::Reason::UnknownGame), gtarcade::Reason::UnknownGame.into()),
+        (Unproven::Payload(gtarcade::Reason::NotObject), gtarcade::Reason::NotObject.into()),
+        (Unproven::WrongKey, Refusal::BadSignature),
+        (Unproven::Portal(7), Refusal::BadSignature),
+    ] {
+        assert_eq!(Refusal::from(why), told, "{why}");
+    }
+    let reasons = [gtarcade::Reason::UnknownGame, gtarcade::Reason::NotObject].map(Refusal::from);
+    assert!(reasons.iter().any(|why| *why != Refusal::BadSignature), "{reasons:?}");
+}

@@ -418,6 +418,37 @@ mod tests {
         Cipher::new(profile, &key).unwrap()
     }
 
+    /// Where a vector that both ends know is taken from, and that nothing of it is sent then.
+    #[test]
+    fn a_vector_that_is_known_is_not_sent() {
+        let text = [b'a'; 40];
+        let seal = |iv, random| {
+            let profile =
+                Profile { suite: Suite::Aes256Cbc, iv, encoding: Encoding::Raw, ..Profile::default() };
+            cipher(&profile).seal(&text, Side::Game, 0, [random; 16]).unwrap()
+        };
+        let known = [(Iv::Zero, [0; 16]), (Iv::KeyPrefix, [9; 16]), (Iv::Fixed([7; 16]), [7; 16])];
+        for (iv, vector) in known {
+            let sealed = seal(iv, 1);
+            assert_eq!((sealed.len(), &sealed), (48, &seal(iv, 2)), "{iv:?}: nothing in it is random");
+            let sent = seal(Iv::RandomPrepended, vector[0]);
+            assert_eq!(sent, [&vector[..], &sealed].concat(), "{iv:?}");
+        }
+        for suite in [Suite::Aes128Ecb, Suite::Aes256Ecb] {
+            let ecb = cipher(&Profile { suite, encoding: Encoding::Raw, ..Profile::default() });
+            assert_eq!(ecb.seal(&text, Side::Game, 0, [1; 16]).unwrap().len(), 48, "{suite:?} has none");
+        }
+    }
+
+    #[test]
+    fn no_longer_text_is_taken_from_a_peer_that_sends_one() {
+        let cipher = cipher(&Profile { encoding: Encoding::Raw, ..Profile::default() });
+        for (len, taken) in [(TEXT_MAX, true), (TEXT_MAX + 1, false), (TEXT_MAX + 2, false)] {
+            let sealed = cipher.seal_blocks(&vec![b'a'; len], [1; 16]).unwrap();
+            assert_eq!(cipher.open(&sealed, Side::Game, 0).is_ok(), taken, "{len}");
+        }
+    }
+
     #[test]
     fn a_key_has_the_length_of_its_cipher() {
         for suite in SUITES {

@@ -128,6 +128,7 @@ fn administrators_show_their_key_or_the_session_they_got_for_it() {
     let session = json::read(set.as_bytes(), 4).expect("JSON");
     let session =
         session.object().and_then(|set| set.get("session")).and_then(Json::text).expect("a session");
+    assert_eq!(ADMIN_SESSION, 43_200, "half a day");
     let again = |id: &str, later: u64| {
         let request = format!(r#"{{"oemInfo":{{"openid":"{id}","session":"{session}"}}}}"#);
         issue_at(NOW + later, "/authAdmin.html", &request)
@@ -201,5 +202,38 @@ fn domains_follow_the_kinds_that_are_served() {
         [("official.WP", true), ("360.IOS", true), ("official", true), ("official.Android", false)]
     {
         assert_eq!(own.domains().has(domain), owned, "{domain}");
+    }
+}
+
+#[test]
+fn where_sets_are_bound_one_that_names_no_domain_is_refused() {
+    for (bound, fits) in [(false, true), (true, false)] {
+        let verifier = TwoPhase::new(secret("players"), Window::EVEN, bound, true);
+        let set = Set { t: NOW, nonce: 7, id: "ann".into(), domain: None, session: None };
+        let oem = format!("{{\"auth\":{}}}", set.issue(&secret("players")).expect("a good set"));
+        let value = json::read(oem.as_bytes(), 8).expect("JSON");
+        let shown = value.object().expect("an object");
+        let evidence = Evidence { domain: "official", shown, peer: Addr(1), now: NOW, nonce: 7 };
+        match verifier.check(&evidence) {
+            Verdict::Verified(verified) => assert!(fits && verified.subject == "ann"),
+            verdict => {
+                assert!(!fits && verdict == Verdict::Refused(SetFault::NoDomain.into()), "{verdict:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn what_is_taken_is_remembered_for_its_whole_window() {
+    let window = Window { back: 300, ahead: 60 };
+    let portal = Portal { url: String::new(), appid: "1".into(), appkey: secret("a"), pf: "p".into() };
+    let two = TwoPhase::new(secret("players"), window, false, true);
+    let admin = Admin::new(secret("admins"), secret("key"), window);
+    let tx = OnePhase::new(portal);
+    for (verifier, name, seconds) in
+        [(&two as &dyn Verifier, "360", 360), (&admin, "admin", 360), (&tx, "tx", 0)]
+    {
+        assert_eq!((verifier.name(), verifier.memory()), (name, Duration::from_secs(seconds)));
+        assert!(verifier.is_default());
     }
 }

@@ -51,6 +51,20 @@ fn what_is_issued_is_taken() {
 }
 
 #[test]
+fn a_session_has_as_many_digits_as_it_has() {
+    for (session, fits) in [
+        ("0123456789abcdef0123456789abcdef", true),
+        ("0123456789abcdef0123456789abcde", false),
+        ("0123456789abcdef0123456789abcdef0", false),
+        ("0123456789abcdef0123456789abcdeg", false),
+        ("0123456789ABCDEF0123456789ABCDEF", false),
+    ] {
+        let issued = Set { session: Some(session.into()), ..set("u") }.issue(&secret());
+        assert_eq!(issued.err(), (!fits).then_some(SetFault::Form { member: "session" }), "{session}");
+    }
+}
+
+#[test]
 fn a_signature_does_not_make_up_for_another_form() {
     let text = set("u").issue(&secret()).expect("a good set");
     let fault = |member| Err(SetFault::Form { member });
