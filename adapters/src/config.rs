@@ -9,13 +9,15 @@ use gatepass_core::{
 use jiff::fmt::serde::unsigned_duration::friendly::compact::{optional as maybe_human, required as human};
 use serde::{Deserialize, Serialize};
 
-use crate::{gamecloud::GamecloudConfig, gate::GateLimits, gtarcade::GtarcadeConfig, store::HashCost};
+use crate::{
+    gamecloud::GamecloudConfig,
+    gate::GateLimits,
+    gtarcade::GtarcadeConfig,
+    store::{HashCost, remembered::LASTS_MAX},
+};
 
 /// The shared key if none is configured: everybody can read it here, so it is worth a warning.
 pub const DEFAULT_SHARED_KEY: &str = "gatepass-insecure-default";
-
-/// The longest that passwords may be remembered.
-const REMEMBER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// A role, or the account store, to run in a process.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -331,7 +333,7 @@ impl Config {
         if self.http_idle.is_zero() {
             return Err("http_idle must be longer than nothing".into());
         }
-        if self.remember_passwords.is_some_and(|lasts| lasts.is_zero() || lasts > REMEMBER_MAX) {
+        if self.remember_passwords.is_some_and(|lasts| lasts.is_zero() || lasts > LASTS_MAX) {
             return Err("remember_passwords must be longer than nothing and at most a day; leave it out to \
                         remember none"
                 .into());
@@ -381,7 +383,7 @@ mod tests {
         let config = |lasts| Config { remember_passwords: Some(lasts), ..Config::local() };
         assert!(config(Duration::ZERO).check().is_err());
         assert_eq!(config(Duration::from_secs(600)).check(), Ok(()));
-        assert!(config(REMEMBER_MAX + Duration::from_secs(1)).check().is_err());
+        assert!(config(LASTS_MAX + Duration::from_secs(1)).check().is_err());
     }
 
     #[test]

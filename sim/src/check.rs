@@ -17,7 +17,7 @@ use crate::{
     reductions::Reduction,
     scenario::{Scenario, ScenarioError},
     setup::Setup,
-    world::{Broken, Ground, Memory, Packed, Scratch, Store, World},
+    world::{Broken, Context, Memory, Packed, Scratch, Store, World},
 };
 
 /// What stateright is told to watch: which property breaks, the world itself says.
@@ -140,7 +140,7 @@ impl Space for Worlds {
         memory: &mut Memory,
     ) -> bool {
         let to = to.get_or_insert_with(|| packed.clone());
-        memory.follow(Ground { setup: &self.setup, store }, (from, packed), *choice, to)
+        memory.follow(Context { setup: &self.setup, store }, (from, packed), *choice, to)
     }
 
     fn fingerprint(&self, reached: &Option<Packed>) -> u64 {
@@ -317,12 +317,15 @@ pub fn explore_kept(
     let options = Options { bounds, exact: !setup.reductions.has(Reduction::Fingerprints) };
     let outcome = search_kept(&worlds, options, &mut enough, progress, keep)?;
     let violation = |it: &Found<Broken>| {
-        let (_, way) = outcome.path(&worlds, it.state)?;
+        let way = outcome.path(&worlds, it.state);
+        let breaks = |states: &[World]| states.last().and_then(World::broken) == Some(it.finding);
+        let (_, way) =
+            way.filter(|(states, _)| breaks(states)).expect("a way that was found can be gone again");
         let choices = worlds.in_full(&way, it.finding);
         let shortest = choices.len() == way.len();
-        Some(Violation { broken: it.finding, choices, shortest })
+        Violation { broken: it.finding, choices, shortest }
     };
-    let mut violations: Vec<Violation> = outcome.found.iter().filter_map(violation).collect();
+    let mut violations: Vec<Violation> = outcome.found.iter().map(violation).collect();
     // What was asked for first, then in the order of the properties.
     violations.sort_by_key(|it| (!is_wanted(it.broken), it.broken));
     let mut ended = match outcome.ended {

@@ -136,7 +136,7 @@ pub struct Pick {
 }
 
 impl Net {
-    /// Nothing under way, nothing open.
+    /// Nothing under way.
     #[must_use]
     pub const fn new(one_order: bool) -> Self {
         Self { packets: Vec::new(), one_order }

@@ -32,12 +32,6 @@ impl<T: Clone + Hash> Shared<T> {
         Self(Arc::new(Inner { value, hash: AtomicU64::new(0) }))
     }
 
-    /// Whether it is the same value in the same place.
-    #[must_use]
-    pub fn is(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-
     /// The value, to look at.
     #[must_use]
     pub fn get(&self) -> &T {

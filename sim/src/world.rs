@@ -28,7 +28,7 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
-pub(crate) use self::recall::Ground;
+pub(crate) use self::recall::Context;
 use self::{age::Signed, edit::Named, part::Part};
 pub use self::{
     pack::{Packed, Store},
@@ -489,7 +489,7 @@ impl World {
             Choice::Cut(room) => {
                 let room = usize::from(room);
                 let linked = self.links.of_node(room).is_some();
-                linked && spend(&mut self.faults.cut_link) && self.unlink(setup, room, scratch)
+                linked && spend(&mut self.faults.cut_link) && self.unlink(setup, room, None, scratch)
             }
             Choice::Link(room) => {
                 let room = usize::from(room);

@@ -4,7 +4,7 @@
 //! questions. Nothing here decides who may log in: it compares, it remembers, it reports what it found.
 
 mod password;
-mod remembered;
+pub(crate) mod remembered;
 mod schema;
 mod sqlite;
 #[cfg(test)]

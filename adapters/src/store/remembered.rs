@@ -23,6 +23,8 @@ use super::StoreError;
 
 /// Accounts whose password is remembered at once. One more has the oldest forgotten.
 pub(super) const ACCOUNTS_MAX: usize = 65_536;
+/// The longest that any is remembered.
+pub(crate) const LASTS_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What the keyed hash is for, so that no other use of the same function means the same.
 const PURPOSE: &[u8; 16] = b"gatepass.pw.seen";
@@ -107,7 +109,9 @@ impl Remembered {
         mac.update(&(stored.len() as u64).to_le_bytes());
         mac.update(stored.as_bytes());
         mac.update(password.expose());
-        Zeroizing::new(mac.finalize_fixed().into())
+        let mut tag = Tag::default();
+        mac.finalize_into((&mut *tag).into());
+        tag
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {

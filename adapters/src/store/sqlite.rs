@@ -154,12 +154,13 @@ impl SqliteAccounts {
     }
 
     /// Has each password that was found right remembered for this long, so that [`SqliteAccounts::recall`] can answer
-    /// for it without hashing: as a keyed hash, in the memory of this process only, for at most 65,536 accounts.
+    /// for it without hashing: as a keyed hash, in the memory of this process only, for at most 65,536 accounts and at
+    /// most a day.
     ///
     /// # Errors
     /// If the operating system has no randomness.
     pub fn remembering(mut self, lasts: Duration) -> Result<Self, StoreError> {
-        self.remembered = Some(Remembered::new(lasts, remembered::ACCOUNTS_MAX)?);
+        self.remembered = Some(Remembered::new(lasts.min(remembered::LASTS_MAX), remembered::ACCOUNTS_MAX)?);
         Ok(self)
     }
 
@@ -178,7 +179,7 @@ impl SqliteAccounts {
         };
         let account = self.by_name(name)?;
         let now = Instant::now();
-        // Who does not exist costs as much as who does.
+        // Who does not exist costs nearly as much as who does.
         let (id, hash) = account.as_ref().map_or((NOBODY, ""), |account| (account.id, &account.hash));
         let fits = remembered.fits(id, hash, password, now);
         Ok(match account {

@@ -362,6 +362,9 @@ impl<S: Space> Search<'_, S> {
         };
         let firsts: Vec<u32> = all.iter().map(ranked).collect();
         let mut order: Vec<(Link, u32, u32)> = thread::scope(|scope| {
+            if let [new] = &*all {
+                return new.rank(table, 0);
+            }
             let rank = |(new, first)| scope.spawn(move || New::rank(new, table, first));
             let ranks: Vec<_> = all.iter().zip(firsts).map(rank).collect();
             ranks

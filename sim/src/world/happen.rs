@@ -117,7 +117,7 @@ impl World {
         let keeps_memory = node == setup.cache() || node == setup.accounts();
         if node == setup.center() {
             for room in setup.rooms() {
-                self.unlink(setup, room, scratch);
+                self.unlink(setup, room, Some(node), scratch);
             }
         } else if setup.is_login(node) {
             let _ = self.edit_ledger(
@@ -130,7 +130,7 @@ impl World {
             );
         } else if !keeps_memory {
             self.past.room_crashed = true;
-            self.unlink(setup, node, scratch);
+            self.unlink(setup, node, Some(node), scratch);
             self.reset_players(setup, node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
@@ -244,12 +244,18 @@ impl World {
             || self.net.shared().get().packets.iter().any(on_link)
     }
 
-    /// The link between a RoomServer and RCenter goes down; what is on it is lost.
-    pub(super) fn unlink(&mut self, setup: &Setup, room: usize, scratch: &mut Scratch) -> bool {
+    /// The link between a RoomServer and RCenter goes down, perhaps since one of them crashes; what is on it is lost.
+    pub(super) fn unlink(
+        &mut self,
+        setup: &Setup,
+        room: usize,
+        crashed: Option<usize>,
+        scratch: &mut Scratch,
+    ) -> bool {
         let Some(link) = self.links.of_node(room) else { return false };
         self.links.set(room, None);
         let center = setup.center();
-        if self.kick_on(link) {
+        if self.loses_kick(link, crashed) {
             self.past.kick_lost = true;
         }
         for node in [center, room] {
@@ -263,9 +269,13 @@ impl World {
         true
     }
 
-    /// Whether a kick is on this link. What is done to a link [says so](Self::subject).
-    fn kick_on(&self, link: ConnId) -> bool {
-        let is_it = |packet: &Shared<Packet>| packet.get().lane == lane(link) && is_kick(&packet.get().body);
+    /// Whether a kick is on this link that is lost with it, and not with the node that crashes at its end. The choice
+    /// [says so](Self::subject).
+    fn loses_kick(&self, link: ConnId, crashed: Option<usize>) -> bool {
+        let is_it = |packet: &Shared<Packet>| {
+            let packet = packet.get();
+            packet.lane == lane(link) && is_kick(&packet.body) && Some(usize::from(packet.to)) != crashed
+        };
         self.net.shared().get().packets.iter().any(is_it)
     }
 
@@ -274,15 +284,19 @@ impl World {
     pub(crate) fn subject(&self, setup: &Setup, choice: Choice) -> u64 {
         let net = self.net.shared().get();
         let links = self.links.shared().get();
-        let kick_on = |room: usize| links.of_node(room).is_some_and(|link| self.kick_on(link));
+        let loses_kick = |room: usize, crashed: Option<usize>| {
+            links.of_node(room).is_some_and(|link| self.loses_kick(link, crashed))
+        };
         match choice {
             Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) | Choice::Fail(pick) => {
                 net.subject(pick)
             }
             Choice::Crash(node) if usize::from(node) == setup.center() => {
-                setup.rooms().fold(1, |all, room| all << 1 | u64::from(kick_on(room)))
+                let center = Some(setup.center());
+                setup.rooms().fold(1, |all, room| all << 1 | u64::from(loses_kick(room, center)))
             }
-            Choice::Crash(node) | Choice::Cut(node) => u64::from(kick_on(usize::from(node))),
+            Choice::Crash(node) => u64::from(loses_kick(node.into(), Some(node.into()))),
+            Choice::Cut(room) => u64::from(loses_kick(room.into(), None)),
             Choice::Link(_) => {
                 let lanes = net.packets.iter().map(|packet| packet.get().lane);
                 lanes

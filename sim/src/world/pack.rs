@@ -96,7 +96,7 @@ impl<T: Clone + Hash + PartialEq> Parts<T> {
         match shard.lock().unwrap_or_else(PoisonError::into_inner).entry(print) {
             Entry::Occupied(entry) => {
                 let number = *entry.get();
-                debug_assert!(self.get(number) == part, "two parts have one fingerprint");
+                assert!(self.get(number) == part, "two parts of worlds have one fingerprint");
                 number
             }
             Entry::Vacant(entry) => {

@@ -89,11 +89,6 @@ impl<T> Clone for Part<T> {
     fn clone(&self) -> Self {
         Self { value: self.value.clone(), looked_at: AtomicBool::new(false), changed: false }
     }
-
-    /// Touches no counter if it is the same already.
-    fn clone_from(&mut self, source: &Self) {
-        self.value.clone_from(&source.value);
-    }
 }
 
 impl<T: Clone + Hash> Hash for Part<T> {

@@ -61,17 +61,18 @@ struct Recall {
     outcomes: Map<Outcome>,
     /// Parts that outcomes put in their places.
     replaced: Vec<(u8, u32)>,
-    /// What may be done to a network, and its names; the first is nothing.
+    /// What may be done to a network, from 1, and its names.
     traffic: Vec<Box<[Traffic]>>,
     traffic_names: Map<u32>,
-    /// What is told to a ledger, by the names of it.
+    /// What is told to a ledger, from 1, by the names of it.
     told: Map<u32>,
     /// What comes of a network by traffic, and of a ledger by what it is told.
     nets: Map<After>,
     ledgers: Map<After>,
     /// What is under way, by network.
     under_way: Vec<Option<UnderWay>>,
-    /// Networks in which nothing is that may not be worth a choice.
+    /// Networks in which nothing is that may not be worth a choice: mostly that is all that is asked, and a byte each
+    /// stays at hand.
     quiet: Vec<bool>,
 }
 
@@ -111,7 +112,7 @@ struct After {
 
 /// What stays the same in one search.
 #[derive(Clone, Copy)]
-pub(crate) struct Ground<'a> {
+pub(crate) struct Context<'a> {
     pub(crate) setup: &'a Setup,
     pub(crate) store: &'a Store,
 }
@@ -131,7 +132,7 @@ impl Memory {
     /// Makes a choice in a world, which is also there as `packed`, and whatever is not worth one.
     pub(crate) fn follow(
         &mut self,
-        on: Ground<'_>,
+        on: Context<'_>,
         (from, packed): (&World, &Packed),
         choice: Choice,
         to: &mut Packed,
@@ -181,10 +182,15 @@ impl Memory {
             }
             break;
         }
+        debug_assert_eq!(
+            World::unpack(on.store, to).pack(on.store),
+            *to,
+            "the fingerprint is that of the parts"
+        );
         true
     }
 
-    fn choose(&mut self, on: Ground<'_>, to: &mut Packed, choice: Choice, subject: u64) -> bool {
+    fn choose(&mut self, on: Context<'_>, to: &mut Packed, choice: Choice, subject: u64) -> bool {
         let key = fingerprint(&(choice, subject));
         self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch))
     }
@@ -192,7 +198,7 @@ impl Memory {
     /// Plays, or recalls what came of it. `key` names completely what is played.
     fn play(
         &mut self,
-        on: Ground<'_>,
+        on: Context<'_>,
         to: &mut Packed,
         key: u64,
         play: impl FnOnce(&mut World, &mut Scratch) -> bool,
@@ -274,7 +280,7 @@ impl Visit for Seen<'_> {
 
 impl Recall {
     /// What came of it before, if it is known.
-    fn again(&mut self, on: Ground<'_>, to: &mut Packed, key: u64) -> Option<bool> {
+    fn again(&mut self, on: Context<'_>, to: &mut Packed, key: u64) -> Option<bool> {
         let decisive = self.decisive.get(&key)?;
         let known = |parts: &u64| self.outcomes.get(&circumstances(key, *parts, to));
         let outcome = *decisive.iter().find_map(known)?;
@@ -308,16 +314,22 @@ impl Recall {
         }
         let before = store.nets.get(net);
         let mut after = before.clone();
-        for change in &self.traffic[traffic as usize] {
+        for change in &self.traffic[traffic as usize - 1] {
             change.make(after.edit());
         }
         let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
         let after = After { number: store.nets.number(&after), print };
+        self.learn_net(net, traffic, after);
+        after
+    }
+
+    fn learn_net(&mut self, net: u32, traffic: u32, after: After) {
         if self.nets.len() >= KEPT_MAX {
             self.nets.clear();
+            self.under_way.clear();
+            self.quiet.clear();
         }
         self.nets.insert(pair(net, traffic), after);
-        after
     }
 
     fn learn(
@@ -331,19 +343,16 @@ impl Recall {
         if self.outcomes.len() >= KEPT_MAX {
             *self = Self::default();
         }
-        if self.traffic.is_empty() {
-            self.traffic.push([].into());
-        }
         if let Some(after) = net
             && !named.traffic.is_empty()
         {
             let name = named.traffic.iter().fold(0, |name, change| fingerprint(&(name, change.print())));
-            let next = self.traffic.len() as u32;
+            let next = self.traffic.len() as u32 + 1;
             outcome.traffic = *self.traffic_names.entry(name).or_insert(next);
             if outcome.traffic == next {
                 self.traffic.push(named.traffic.as_slice().into());
             }
-            self.nets.insert(pair(from.number(from.slot(Slot::Net)), outcome.traffic), after);
+            self.learn_net(from.number(from.slot(Slot::Net)), outcome.traffic, after);
         }
         if let Some(after) = ledger
             && named.ledger != 0
@@ -378,7 +387,7 @@ impl Recall {
         self.quiet.get(net as usize) == Some(&true)
     }
 
-    fn under_way(&mut self, on: Ground<'_>, net: u32) -> UnderWay {
+    fn under_way(&mut self, on: Context<'_>, net: u32) -> UnderWay {
         let at = net as usize;
         if let Some(Some(under_way)) = self.under_way.get(at) {
             return under_way.clone();
