@@ -129,7 +129,8 @@ pub struct Memory {
 }
 
 impl Memory {
-    /// Makes a choice in a world, which is also there as `packed`, and whatever is not worth one.
+    /// Makes a choice in a world, which is also there as `packed`, and then, as [`World::settle`] does, whatever is not
+    /// worth one.
     pub(crate) fn follow(
         &mut self,
         on: Context<'_>,
