@@ -210,9 +210,7 @@ impl Lanes {
             }
         }
     }
-}
 
-impl Lanes {
     /// The answer to a login whose password is remembered. It does not wait behind those that are hashed.
     fn recall(&self, ask: &AccountsAsk) -> Option<Outcome> {
         match self.store.recall(ask) {

@@ -425,8 +425,6 @@ impl<E: Entropy> Node<E> {
                 }
                 None => self.out.push(Out::Answer { to, call, answer }),
             },
-            Effect::Arm { timer, after } => self.timers.arm(role, timer, now + after),
-            Effect::Disarm(timer) => self.timers.disarm(role, timer),
             Effect::Close(LOCAL_LINK) if role == RoleId::Center => {
                 self.queue.push_back((RoleId::Room, Event::Unlinked));
                 self.relink = Some(now + RELINK);
@@ -438,9 +436,10 @@ impl<E: Entropy> Node<E> {
             }
             Effect::Bound { conn, addr, port } => self.out.push(Out::Bound { conn, addr, port }),
             Effect::Play { conn, command } => self.out.push(Out::Play { conn, command }),
-            Effect::Note(fact) => self.out.push(Out::Note(fact)),
             // Clients run elsewhere, and a role sends to RCenter only what is meant for it.
             Effect::Connect { .. } | Effect::ToCenter(_) => {}
+            // Carried out where they lay.
+            Effect::Arm { .. } | Effect::Disarm(_) | Effect::Note(_) => {}
         }
     }
 

@@ -46,6 +46,15 @@ pub(super) struct Named {
     pub(super) ledger: u64,
 }
 
+impl Scratch {
+    /// The ledger is told or asked something of this name.
+    fn name_told(&mut self, name: impl FnOnce() -> u64) {
+        if let Some(named) = &mut self.named {
+            named.ledger = fingerprint(&(named.ledger, name()));
+        }
+    }
+}
+
 impl World {
     /// Puts a packet on its way.
     pub(super) fn put(&mut self, packet: Shared<Packet>, scratch: &mut Scratch) {
@@ -83,10 +92,21 @@ impl World {
         name: impl FnOnce() -> u64,
         edit: impl FnOnce(&mut Ledger) -> Judgement,
     ) -> Judgement {
-        if let Some(named) = &mut scratch.named {
-            named.ledger = fingerprint(&(named.ledger, name()));
-        }
+        scratch.name_told(name);
         edit(self.ledger.edit_unseen())
+    }
+
+    /// The same where the ledger has nothing to say to it.
+    pub(super) fn tell_ledger(
+        &mut self,
+        scratch: &mut Scratch,
+        name: impl FnOnce() -> u64,
+        tell: impl FnOnce(&mut Ledger),
+    ) {
+        let _ = self.edit_ledger(scratch, name, |ledger| {
+            tell(ledger);
+            Judgement::default()
+        });
     }
 
     /// Asks the ledger, and `name` names completely what.
@@ -96,9 +116,7 @@ impl World {
         name: impl FnOnce() -> u64,
         ask: impl FnOnce(&Ledger) -> Judgement,
     ) -> Judgement {
-        if let Some(named) = &mut scratch.named {
-            named.ledger = fingerprint(&(named.ledger, name()));
-        }
+        scratch.name_told(name);
         ask(self.ledger.shared().get())
     }
 }

@@ -169,12 +169,11 @@ impl World {
 
     /// A connection is gone: what was counted against it is forgotten.
     pub(super) fn forget(&mut self, conn: ConnId, scratch: &mut Scratch) {
-        let _ = self.edit_ledger(
+        self.tell_ledger(
             scratch,
             || fingerprint(&("closed", conn)),
             |ledger| {
                 ledger.closed(conn);
-                Judgement::default()
             },
         );
     }

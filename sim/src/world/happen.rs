@@ -120,12 +120,11 @@ impl World {
                 self.unlink(setup, room, Some(node), scratch);
             }
         } else if setup.is_login(node) {
-            let _ = self.edit_ledger(
+            self.tell_ledger(
                 scratch,
                 || fingerprint(&("login crashed", node)),
                 |ledger| {
                     ledger.asked.retain(|conn, _| setup.login_of(*conn) != node);
-                    Judgement::default()
                 },
             );
         } else if !keeps_memory {
@@ -134,12 +133,11 @@ impl World {
             self.reset_players(setup, node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
-                let _ = self.edit_ledger(
+                self.tell_ledger(
                     scratch,
                     || fingerprint(&("server died", id)),
                     |ledger| {
                         ledger.server_died(id);
-                        Judgement::default()
                     },
                 );
             }

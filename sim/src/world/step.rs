@@ -41,9 +41,8 @@ impl World {
                 (HostRole::Login(_), Message::Request(request)) => {
                     let evidence = self.evidence(setup, node, request);
                     let name = || fingerprint(&("requested", conn, request, evidence));
-                    let _ = self.edit_ledger(scratch, name, |ledger| {
+                    self.tell_ledger(scratch, name, |ledger| {
                         ledger.requested(*conn, request, evidence);
-                        Judgement::default()
                     });
                 }
                 (HostRole::Center(center), _) => {
