@@ -154,6 +154,17 @@ impl Client {
         self.conn() == Some(conn)
     }
 
+    /// Whether he is at a RoomServer, or done, and neither leaves by himself nor tries again: while none of his timers
+    /// runs out, all that anybody can bring him to is that he closes his connection, and a refusal always does.
+    #[must_use]
+    pub const fn has_said_all(&self) -> bool {
+        let Script { heartbeats, retries, cheat, .. } = &self.script;
+        matches!(self.phase, Phase::Entering(_) | Phase::Live(_) | Phase::Done(_))
+            && heartbeats.is_none()
+            && self.retries >= *retries
+            && cheat.is_none()
+    }
+
     fn next_conn(&mut self) -> ConnId {
         self.conns += 1;
         ConnId(self.first_conn + self.conns - 1)

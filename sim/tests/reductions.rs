@@ -35,7 +35,7 @@ fn subjects() -> Vec<Subject> {
         setup: Box::new(|| flaw.setup()),
         wanted: Some(flaw.breaks),
     });
-    scenarios.chain(flaws).chain([LOSSES, CROSSING].map(written)).collect()
+    scenarios.chain(flaws).chain([LOSSES, DOUBLED, CROSSING].map(written)).collect()
 }
 
 /// Small enough to be explored in full, and nothing in it is safe from being lost.
@@ -49,6 +49,26 @@ const LOSSES: &str = r#"
 
     [faults]
     drop = 2
+
+    [[players]]
+    account = "ann"
+
+    [[players]]
+    account = "ann"
+"#;
+
+/// What is on its way to players is lost and doubled, though they say nothing any more.
+const DOUBLED: &str = r#"
+    name = "doubled"
+    servers = 2
+    slow = ["player-room", "room-cache"]
+
+    [timers]
+    retry = 1
+
+    [faults]
+    drop = 1
+    duplicate = 1
 
     [[players]]
     account = "ann"

@@ -129,6 +129,42 @@ fn a_client_waits_longer_where_he_may_have_to_wait_for_another_server() {
 }
 
 #[test]
+fn who_has_said_all_says_nothing_whatever_he_is_told() {
+    let stays = |retries, cheat| Script { heartbeats: None, ..script(retries, cheat) };
+    let refusals = [Refusal::Replaced, Refusal::Conflict, Refusal::Busy, Refusal::RoomFull];
+    let told = refusals.map(ToPlayer::Refused).into_iter().chain([admitted(), ToPlayer::Echo]);
+    let events: Vec<Event> = told
+        .map(|msg| Event::Received { conn: ConnId(3), msg: Message::ToPlayer(msg) })
+        .chain([Event::Lost(ConnId(3))])
+        .collect();
+    let mut it = Sut::begun(stays(0, None));
+    let on_the_way: [fn(&mut Sut<Client>) -> Step; 3] =
+        [|it| it.hears(1, logged_in()), |it| it.hears(2, sent_to_room()), |it| it.opens(3)];
+    for step in on_the_way {
+        assert!(!it.role.has_said_all());
+        let _ = step(&mut it);
+    }
+    let entering = it.role;
+    for one in &events {
+        for other in &events {
+            let mut it = Sut::new(entering.clone());
+            for event in [one, other] {
+                assert!(it.role.has_said_all());
+                let _ = it.step(event.clone());
+                let quiet = |effect: &Effect| matches!(effect, Effect::Arm { .. } | Effect::Disarm(_));
+                let closes = |effect: &Effect| *effect == Effect::Close(ConnId(3));
+                assert!(!it.did(|effect| !quiet(effect) && !closes(effect)), "{one:?}, then {other:?}");
+            }
+            assert!(it.role.has_said_all());
+        }
+    }
+    // He leaves by himself, tries again, or cheats: then he has not.
+    for script in [script(0, None), stays(1, None), stays(0, Some(Cheat::AnyKeyAgain))] {
+        assert!(!Sut::in_room(script).role.has_said_all());
+    }
+}
+
+#[test]
 fn each_step_of_a_client_has_a_name() {
     let name = |it: &Sut<Client>| it.role.phase(&Event::Linked);
     let mut it = Sut::new(Client::new(script(0, None), ConnId(1)));

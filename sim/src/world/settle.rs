@@ -1,6 +1,11 @@
 //! What is not worth a choice: messages whose arrival matters to nobody but the player they come to, or to nobody at
 //! all. An explorer lets them arrive at once, by choices that are as good as any other.
 
+use gatepass_core::{
+    ids::CallId,
+    message::{Ask, CacheAsk},
+};
+
 use super::*;
 
 impl World {
@@ -28,7 +33,7 @@ impl World {
             && (setup.reductions.has(Reduction::LateAnswers) && self.is_late(setup, pick)
                 || setup.reductions.has(Reduction::LocalAtOnce)
                     && usize::from(pick.to) < setup.players()
-                    && self.arrivals_are_certain()
+                    && (self.arrivals_are_certain() || self.has_said_all(setup, usize::from(pick.to)))
                     && self.is_local(setup, pick, scratch))
     }
 
@@ -37,6 +42,17 @@ impl World {
     fn arrivals_are_certain(&self) -> bool {
         let Faults { drop, duplicate, reorder, hang_up, .. } = *self.faults;
         drop == 0 && duplicate == 0 && reorder == 0 && hang_up == 0
+    }
+
+    /// Whether a player says nothing any more, whatever he is told, and nobody looks where he stands: then it does not
+    /// matter either what is lost on the way to him, or comes twice, or early.
+    fn has_said_all(&self, setup: &Setup, player: usize) -> bool {
+        let own_timers = [TimerKind::Reply, TimerKind::Heartbeat, TimerKind::Leave];
+        !setup.scenario.patient
+            && !setup.scenario.at_rest
+            && self.faults.hang_up == 0
+            && own_timers.iter().all(|kind| self.fires[*kind as usize] == 0)
+            && matches!(&self.hosts[player].get().role, HostRole::Player(player) if player.has_said_all())
     }
 
     /// Whether a message to a player, and the end of its connection if that comes with it, changes nothing but him:
@@ -70,11 +86,32 @@ impl World {
         local
     }
 
-    /// Whether this is an answer that nobody waits for, and nobody will: its asker's life is over, or the question
-    /// was asked again or given up. A late grant is another matter, it must be given back.
+    /// Whether this comes too late to matter, now and whenever it comes: an answer that nobody waits for, or what is
+    /// given back and was taken already.
     fn is_late(&self, setup: &Setup, pick: Pick) -> bool {
         let Some(packet) = self.under_way(pick).map(Shared::get) else { return false };
-        let Body::Answered(call, answer) = &packet.body else { return false };
+        match &packet.body {
+            Body::Answered(call, answer) => self.is_late_answer(setup, packet, *call, answer),
+            Body::Asked(question) => self.is_late_release(setup, packet, question),
+            _ => false,
+        }
+    }
+
+    /// Whether the account that is given back belongs to somebody else by now, or to nobody. No version is drawn twice,
+    /// so it will never be that one's again.
+    fn is_late_release(&self, setup: &Setup, packet: &Packet, question: &Question) -> bool {
+        let Ask::Cache(CacheAsk::Release { account, server, version }) = question.ask else { return false };
+        let HostRole::Cache(cache) = &self.hosts[usize::from(packet.to)].get().role else { return false };
+        let policy = setup.settings.policy;
+        policy.release_compares
+            && policy.generation_durable
+            && !question.call.wants_answer()
+            && cache.owner(account) != Some((server, version))
+    }
+
+    /// Whether nobody waits for this answer, and nobody will: its asker's life is over, or the question was asked again
+    /// or given up. A late grant is another matter, it must be given back.
+    fn is_late_answer(&self, setup: &Setup, packet: &Packet, call: CallId, answer: &Answer) -> bool {
         let host = self.hosts[usize::from(packet.to)].get();
         if packet.life.is_some_and(|life| life != host.life) {
             return true;
@@ -83,7 +120,16 @@ impl World {
         setup.settings.policy.calls_matched
             && call.conn != ConnId::default()
             && !matches!(answer, Answer::Cache(CacheAnswer::Granted(_)))
-            && !room.waits_for(*call)
+            && !room.waits_for(call)
+    }
+}
+
+/// Whether it can come too late to matter.
+const fn may_be_late(body: &Body) -> bool {
+    match body {
+        Body::Answered(..) => true,
+        Body::Asked(question) => matches!(question.ask, Ask::Cache(CacheAsk::Release { .. })),
+        _ => false,
     }
 }
 
@@ -96,8 +142,10 @@ impl Net {
         for at in 0..self.packets.len() {
             let pick = self.pick(at, last);
             last = Some(pick);
-            let is_answer = matches!(self.packets[at].get().body, Body::Answered(..));
-            if pick.nth == 0 && (local && usize::from(pick.to) < setup.players() || late && is_answer) {
+            if pick.nth == 0
+                && (local && usize::from(pick.to) < setup.players()
+                    || late && may_be_late(&self.packets[at].get().body))
+            {
                 picks.push(pick);
             }
         }
