@@ -143,6 +143,10 @@ impl Space for Worlds {
         memory.follow(Context { setup: &self.setup, store }, (from, packed), *choice, to)
     }
 
+    fn exchange(&self, store: &Store, memory: &mut Memory) {
+        memory.exchange(store);
+    }
+
     fn fingerprint(&self, reached: &Option<Packed>) -> u64 {
         reached.as_ref().map_or(0, Packed::print)
     }

@@ -7,6 +7,7 @@ mod edit;
 mod effects;
 mod faults;
 mod happen;
+mod lesson;
 mod pack;
 mod part;
 mod recall;
@@ -296,13 +297,15 @@ impl World {
                 let kind = TimerKind::of(timer);
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
                 let (node, nth) = (node as u16, last.1);
-                let may_fire = self.may_fire(setup, host, timer, nth);
                 let fires = self.fires[kind as usize] > 0 || self.runs_out_in_time(setup, host, kind);
-                if fires && may_fire {
-                    choices.push(Choice::Fire { node, kind, nth });
+                let jumps = self.faults.clock_jump > 0 && kind != TimerKind::LeaseEnd;
+                if !fires && !jumps {
+                    continue;
                 }
-                if self.faults.clock_jump > 0 && !may_fire && kind != TimerKind::LeaseEnd {
-                    choices.push(Choice::Jump { node, kind, nth });
+                match self.may_fire(setup, host, timer, nth) {
+                    true if fires => choices.push(Choice::Fire { node, kind, nth }),
+                    false if jumps => choices.push(Choice::Jump { node, kind, nth }),
+                    _ => {}
                 }
             }
         }

@@ -22,7 +22,7 @@ use super::{
 const BATCH: usize = 256;
 /// Room that a thread asks the table for at a time.
 const GRANT: usize = 512;
-/// Levels of fewer states are not worth a thread.
+/// Levels of fewer states are not worth more than one thread.
 const SMALL: usize = 512;
 /// Looks at the table that are worth to be begun together.
 const LOOKS: usize = 16;
@@ -148,8 +148,6 @@ impl<S: Space> New<S> {
 pub(super) struct Crew<S: Space> {
     orders: Vec<Sender<()>>,
     inbox: Receiver<thread::Result<New<S>>>,
-    /// For levels that are too small for threads.
-    own: Worker<S>,
 }
 
 /// Calls `main` with a crew, whose threads live until it returns.
@@ -178,26 +176,20 @@ pub(super) fn with_crew<S: Space, R>(
             order
         };
         let orders = std::iter::repeat_with(hire).take(threads.max(1)).collect();
-        main(&mut Crew { orders, inbox, own: Worker::default() })
+        main(&mut Crew { orders, inbox })
     })
 }
 
 impl<S: Space> Crew<S> {
     /// Expands the level that lies there. `tick` is called while threads work, and returns whether to go on.
-    pub(super) fn expand(&mut self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) -> Vec<New<S>> {
+    pub(super) fn expand(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) -> Vec<New<S>> {
         let mut all = Vec::new();
         loop {
             let ground = common.ground.read().unwrap_or_else(PoisonError::into_inner);
-            let small = ground.frontier.order.len() < SMALL;
-            if small {
-                self.own.run(common, &ground);
-                all.push(std::mem::take(&mut self.own.new));
-            }
+            let threads = if ground.frontier.order.len() < SMALL { 1 } else { self.orders.len() };
             // The table can only grow when nobody reads it.
             drop(ground);
-            if !small {
-                all.extend(self.send_out(common, tick));
-            }
+            all.extend(self.send_out(common, threads, tick));
             let missing = common.counts.missing.swap(0, Ordering::Relaxed);
             if missing == 0 || common.counts.stop.load(Ordering::Relaxed) {
                 return all;
@@ -206,12 +198,17 @@ impl<S: Space> Crew<S> {
         }
     }
 
-    fn send_out(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) -> Vec<New<S>> {
+    fn send_out(
+        &self,
+        common: &Common<'_, S>,
+        threads: usize,
+        tick: &mut dyn FnMut() -> bool,
+    ) -> Vec<New<S>> {
         let mut back = Vec::new();
-        for order in &self.orders {
+        for order in &self.orders[..threads] {
             order.send(()).expect("a thread ends only with its crew");
         }
-        while back.len() < self.orders.len() {
+        while back.len() < threads {
             match self.inbox.recv_timeout(TICK) {
                 Ok(Ok(new)) => back.push(new),
                 Ok(Err(panic)) => resume_unwind(panic),
@@ -277,6 +274,7 @@ impl<S: Space> Worker<S> {
         }
         let mut actions = Vec::new();
         while let Some(mut range) = ground.take() {
+            common.space.exchange(&common.store, &mut self.scratch);
             let before = self.new.prints.len();
             let mut generated = 0;
             while !range.is_empty() && !counts.stop.load(Ordering::Relaxed) {

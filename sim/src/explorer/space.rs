@@ -42,6 +42,9 @@ pub trait Space: Sync {
         scratch: &mut Self::Scratch,
     ) -> bool;
 
+    /// Called now and then, so that threads may share what they reuse.
+    fn exchange(&self, _: &Self::Store, _: &mut Self::Scratch) {}
+
     /// A hash of the state that was reached, the same in every run.
     fn fingerprint(&self, reached: &Self::Reached) -> u64;
 

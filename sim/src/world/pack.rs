@@ -11,7 +11,7 @@ use std::{
 
 use smallvec::{SmallVec, smallvec};
 
-use super::*;
+use super::{lesson::Board, *};
 
 /// A world that waits: its fingerprint, then the numbers of its parts in a [`Store`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Store {
     attackers: Parts<Attacker>,
     signed: Parts<Vec<Signed>>,
     pub(super) broken: Parts<Option<Broken>>,
+    /// What threads learned of steps.
+    pub(super) board: Board,
 }
 
 /// A power of two, so that threads seldom meet.

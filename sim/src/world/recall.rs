@@ -12,6 +12,7 @@ use std::{
 
 use super::{
     edit::Traffic,
+    lesson::{Learned, Lesson},
     pack::{Parts, Slot, Visit, print_of},
     *,
 };
@@ -54,15 +55,15 @@ const NOTHING: u32 = 0;
 
 /// What one thread remembers. Parts are known by their numbers, choices by 64-bit fingerprints, as worlds are.
 #[derive(Debug, Default)]
-struct Recall {
+pub(super) struct Recall {
     /// Which parts decided what came of a choice: sets of them, a bit each.
     decisive: Map<Vec<u64>>,
     /// What came of it, by the choice and the numbers of those parts.
     outcomes: Map<Outcome>,
     /// Parts that outcomes put in their places.
     replaced: Vec<(u8, u32)>,
-    /// What may be done to a network, from 1, and its names.
-    traffic: Vec<Box<[Traffic]>>,
+    /// What may be done to a network, from 1, with the name of each.
+    traffic: Vec<(u64, Arc<[Traffic]>)>,
     traffic_names: Map<u32>,
     /// What is told to a ledger, from 1, by the names of it.
     told: Map<u32>,
@@ -74,6 +75,9 @@ struct Recall {
     /// Networks in which nothing is that may not be worth a choice: mostly that is all that is asked, and a byte each
     /// stays at hand.
     quiet: Vec<bool>,
+    /// What was learned and the others have not been told, if there are others.
+    pub(super) lessons: Vec<Lesson>,
+    pub(super) shares: bool,
 }
 
 /// What is under way in a network, with its [subjects](World::subject).
@@ -104,8 +108,9 @@ struct Outcome {
     print: u64,
 }
 
+/// A part that is put in its place, and by how much the fingerprint changes.
 #[derive(Clone, Copy, Debug)]
-struct After {
+pub(super) struct After {
     number: u32,
     print: u64,
 }
@@ -121,11 +126,13 @@ pub(crate) struct Context<'a> {
 #[derive(Debug, Default)]
 pub struct Memory {
     scratch: Scratch,
-    recall: Recall,
+    pub(super) recall: Recall,
     /// A world to play in, and what it is.
     stage: Option<(World, Packed)>,
     /// What is under way in the world that was left last, by its network.
     left: Option<(u32, UnderWay)>,
+    /// Its place on the board.
+    pub(super) place: Option<usize>,
 }
 
 impl Memory {
@@ -221,10 +228,26 @@ impl Memory {
         let broken = is.slot(Slot::Broken);
         // What breaks it depends on the ledger, which nobody looked at.
         if remembers && to.number(broken) == is.number(broken) {
-            let (slots, parts) = ([0; FEW], [0; FEW]);
-            let outcome =
-                Outcome { possible, replaced: 0, slots, parts, traffic: NOTHING, told: NOTHING, print };
-            self.recall.learn(is, (key, looked_at), &replaced, outcome, (&named, net, ledger));
+            let number = |slot: Slot| is.number(is.slot(slot));
+            let traffic = net.filter(|_| !named.traffic.is_empty()).map(|after| {
+                let name = named.traffic.iter().fold(0, |name, change| fingerprint(&(name, change.print())));
+                (name, named.traffic.as_slice().into(), number(Slot::Net), after)
+            });
+            let told = ledger.filter(|_| named.ledger != 0);
+            let learned = Learned {
+                key,
+                looked_at,
+                circumstances: circumstances(key, looked_at, is),
+                possible,
+                replaced: replaced.into(),
+                print,
+                traffic,
+                told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
+            };
+            self.recall.learn_outcome(&learned);
+            if self.recall.shares {
+                self.recall.lessons.push(Lesson::Outcome(Box::new(learned)));
+            }
         }
         is.copy(to);
         possible
@@ -315,11 +338,13 @@ impl Recall {
         }
         let before = store.nets.get(net);
         let mut after = before.clone();
-        for change in &self.traffic[traffic as usize - 1] {
-            change.make(after.edit());
-        }
+        let (name, changes) = &self.traffic[traffic as usize - 1];
+        changes.iter().for_each(|change| change.make(after.edit()));
         let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
         let after = After { number: store.nets.number(&after), print };
+        if self.shares {
+            self.lessons.push(Lesson::Net(net, *name, after));
+        }
         self.learn_net(net, traffic, after);
         after
     }
@@ -333,54 +358,57 @@ impl Recall {
         self.nets.insert(pair(net, traffic), after);
     }
 
-    fn learn(
-        &mut self,
-        from: &Packed,
-        (key, looked_at): (u64, u64),
-        replaced: &[(u8, u32)],
-        mut outcome: Outcome,
-        (named, net, ledger): (&Named, Option<After>, Option<After>),
-    ) {
-        if self.outcomes.len() >= KEPT_MAX {
-            *self = Self::default();
-        }
-        if let Some(after) = net
-            && !named.traffic.is_empty()
-        {
-            let name = named.traffic.iter().fold(0, |name, change| fingerprint(&(name, change.print())));
-            let next = self.traffic.len() as u32 + 1;
-            outcome.traffic = *self.traffic_names.entry(name).or_insert(next);
-            if outcome.traffic == next {
-                self.traffic.push(named.traffic.as_slice().into());
+    pub(super) fn learn(&mut self, lesson: &Lesson) {
+        match lesson {
+            Lesson::Outcome(learned) => self.learn_outcome(learned),
+            Lesson::Net(net, name, after) => {
+                if let Some(&traffic) = self.traffic_names.get(name) {
+                    self.learn_net(*net, traffic, *after);
+                }
             }
-            self.learn_net(from.number(from.slot(Slot::Net)), outcome.traffic, after);
         }
-        if let Some(after) = ledger
-            && named.ledger != 0
-        {
+    }
+
+    fn learn_outcome(&mut self, learned: &Learned) {
+        if self.outcomes.len() >= KEPT_MAX {
+            let lessons = std::mem::take(&mut self.lessons);
+            *self = Self { lessons, shares: self.shares, ..Self::default() };
+        }
+        let (mut traffic, mut told) = (NOTHING, NOTHING);
+        if let Some((name, changes, net, after)) = &learned.traffic {
+            let next = self.traffic.len() as u32 + 1;
+            traffic = *self.traffic_names.entry(*name).or_insert(next);
+            if traffic == next {
+                self.traffic.push((*name, Arc::clone(changes)));
+            }
+            self.learn_net(*net, traffic, *after);
+        }
+        if let Some((name, ledger, after)) = learned.told {
             let next = self.told.len() as u32 + 1;
-            outcome.told = *self.told.entry(named.ledger).or_insert(next);
+            told = *self.told.entry(name).or_insert(next);
             if self.ledgers.len() >= KEPT_MAX {
                 self.ledgers.clear();
             }
-            self.ledgers.insert(pair(from.number(from.slot(Slot::Ledger)), outcome.told), after);
+            self.ledgers.insert(pair(ledger, told), after);
         }
-        let decisive = self.decisive.entry(key).or_default();
-        if !decisive.contains(&looked_at) {
-            decisive.push(looked_at);
+        let decisive = self.decisive.entry(learned.key).or_default();
+        if !decisive.contains(&learned.looked_at) {
+            decisive.push(learned.looked_at);
         }
         // It may be known, and only what became of the ledger was not.
-        if let Entry::Vacant(entry) = self.outcomes.entry(circumstances(key, looked_at, from)) {
-            outcome.replaced = replaced.len() as u8;
+        if let Entry::Vacant(entry) = self.outcomes.entry(learned.circumstances) {
+            let Learned { possible, ref replaced, print, .. } = *learned;
+            let (mut slots, mut parts) = ([0; FEW], [0; FEW]);
             if replaced.len() <= FEW {
                 for (at, &(slot, number)) in replaced.iter().enumerate() {
-                    (outcome.slots[at], outcome.parts[at]) = (slot, number);
+                    (slots[at], parts[at]) = (slot, number);
                 }
             } else {
-                outcome.parts[0] = self.replaced.len() as u32;
+                parts[0] = self.replaced.len() as u32;
                 self.replaced.extend(replaced);
             }
-            entry.insert(outcome);
+            let replaced = replaced.len() as u8;
+            entry.insert(Outcome { possible, replaced, slots, parts, traffic, told, print });
         }
     }
 
@@ -423,8 +451,10 @@ fn pair(one: u32, other: u32) -> u64 {
 fn circumstances(key: u64, mut parts: u64, packed: &Packed) -> u64 {
     let mut name = key ^ parts.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     while parts != 0 {
-        let number = packed.number(parts.trailing_zeros() as usize);
-        name = fold(name ^ u64::from(number));
+        let slot = parts.trailing_zeros();
+        // Each by itself, so that they need not wait for each other.
+        let number = u64::from(packed.number(slot as usize)) | u64::from(slot + 1) << u32::BITS;
+        name = name.wrapping_add(fold(number.wrapping_mul(0xd6e8_feb8_6659_fd93)));
         parts &= parts - 1;
     }
     name

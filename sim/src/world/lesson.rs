@@ -1,0 +1,59 @@
+//! What threads tell each other of what they learned. Each recalls by itself, so nobody waits for anybody; but what one
+//! has played, the others need not.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{edit::Traffic, recall::After, *};
+
+/// Something that was learned, as another thread may learn it.
+#[derive(Clone, Debug)]
+pub(super) enum Lesson {
+    /// What came of a choice.
+    Outcome(Box<Learned>),
+    /// What comes of a network by the traffic of this name.
+    Net(u32, u64, After),
+}
+
+/// What came of a choice.
+#[derive(Clone, Debug)]
+pub(super) struct Learned {
+    pub(super) key: u64,
+    pub(super) looked_at: u64,
+    pub(super) circumstances: u64,
+    pub(super) possible: bool,
+    pub(super) replaced: Box<[(u8, u32)]>,
+    pub(super) print: u64,
+    /// The name of the traffic, the traffic, the network before and after it.
+    pub(super) traffic: Option<(u64, Arc<[Traffic]>, u32, After)>,
+    /// The name of what the ledger was told, the ledger before and after it.
+    pub(super) told: Option<(u64, u32, After)>,
+}
+
+/// Where threads leave for each other what they learned.
+#[derive(Debug, Default)]
+pub(super) struct Board(Mutex<Vec<Vec<Arc<[Lesson]>>>>);
+
+impl Memory {
+    /// Tells the other threads what was learned since, and learns what they did.
+    pub(crate) fn exchange(&mut self, store: &Store) {
+        let mut board = store.board.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = *self.place.get_or_insert(board.len());
+        if place == board.len() {
+            board.push(Vec::new());
+        }
+        self.recall.shares = board.len() > 1;
+        if !self.recall.lessons.is_empty() {
+            let lessons: Arc<[Lesson]> = self.recall.lessons.drain(..).collect();
+            for (at, inbox) in board.iter_mut().enumerate() {
+                if at != place {
+                    inbox.push(Arc::clone(&lessons));
+                }
+            }
+        }
+        let inbox = std::mem::take(&mut board[place]);
+        drop(board);
+        for lesson in inbox.iter().flat_map(|lessons| lessons.iter()) {
+            self.recall.learn(lesson);
+        }
+    }
+}
