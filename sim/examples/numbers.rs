@@ -29,12 +29,13 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// Unless others are named.
 const DEFAULT: [&str; 4] = ["login", "takeover-remote", "retry", "2pc-8"];
-/// Who explores: name, argument.
-const ENGINES: [(&str, &str); 4] = [
-    ("gatepass, 1 thread", "ours-1"),
-    ("gatepass, 2 threads", "ours-2"),
-    ("stateright BFS", "bfs"),
-    ("stateright DFS", "dfs"),
+/// Who explores: name, argument, threads.
+const ENGINES: [(&str, &str, usize); 5] = [
+    ("gatepass, 1 thread", "ours", 1),
+    ("gatepass, 2 threads", "ours", 2),
+    ("stateright BFS, 1 thread", "bfs", 1),
+    ("stateright BFS, 2 threads", "bfs", 2),
+    ("stateright DFS, 1 thread", "dfs", 1),
 ];
 /// Runs of the simulated scenario.
 const SEEDS: u64 = 100_000;
@@ -42,8 +43,8 @@ const SEEDS: u64 = 100_000;
 fn main() -> Result<(), Box<dyn Error>> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     match args.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["explore", space, engine] => {
-            let (states, kept) = explore(space, engine)?;
+        ["explore", space, engine, threads] => {
+            let (states, kept) = explore(space, engine, threads.parse()?)?;
             let (cpu, peak) = usage()?;
             println!("{states} {} {cpu} {peak}", kept.map_or_else(|| "-".to_owned(), |it| it.to_string()));
         }
@@ -63,22 +64,24 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn print(spaces: &[&str]) -> Result<(), Box<dyn Error>> {
     println!("# Numbers\n\nMeasured on {}.\n", machine());
     println!(
-        "| states of | by | unique states | s | CPU s | states per CPU s | of stateright BFS | kept B per state | peak MiB |"
+        "| states of | by | unique states | s | states per s | of stateright BFS on as many threads | CPU s | kept B per state | peak MiB |"
     );
     println!("|---|---|--:|--:|--:|--:|--:|--:|--:|");
     for space in spaces {
-        let rows: Result<Vec<_>, _> =
-            ENGINES.iter().map(|(_, engine)| measure(&["explore", space, engine])).collect();
+        let rows: Result<Vec<_>, _> = ENGINES
+            .iter()
+            .map(|(_, engine, threads)| measure(&["explore", space, engine, &threads.to_string()]))
+            .collect();
         let rows = rows?;
-        let speed = |row: &Measured| Ok::<_, Box<dyn Error>>(row.number(0)? / row.number(2)?.max(0.01));
-        let theirs = speed(&rows[2])?;
-        for ((name, _), row) in ENGINES.iter().zip(&rows) {
-            let (states, cpu, peak, speed) = (row.number(0)?, row.number(2)?, row.number(3)?, speed(row)?);
+        for ((name, _, threads), row) in ENGINES.iter().zip(&rows) {
+            let (states, cpu, peak, wall) = (row.number(0)?, row.number(2)?, row.number(3)?, row.wall);
             let kept = row.number(1).map_or_else(|_| "–".to_owned(), |kept| format!("{:.0}", kept / states));
-            let wall = row.wall;
+            let is_bfs = |engine: &(&str, &str, usize)| engine.1 == "bfs" && engine.2 == *threads;
+            let bfs = ENGINES.iter().position(is_bfs).map_or(wall, |at| rows[at].wall);
             println!(
-                "| {space} | {name} | {states} | {wall:.1} | {cpu:.2} | {speed:.0} | {:.1}x | {kept} | {peak} |",
-                speed / theirs
+                "| {space} | {name} | {states} | {wall:.2} | {:.0} | {:.1}x | {cpu:.2} | {kept} | {peak} |",
+                states / wall,
+                bfs / wall
             );
         }
     }
@@ -123,24 +126,23 @@ fn measure(args: &[&str]) -> Result<Measured, Box<dyn Error>> {
 }
 
 /// Explores a space: unique states, and bytes kept of them where that is known.
-fn explore(space: &str, engine: &str) -> Result<(u64, Option<u64>), Box<dyn Error>> {
+fn explore(space: &str, engine: &str, threads: usize) -> Result<(u64, Option<u64>), Box<dyn Error>> {
     if space == "2pc-8" {
         let model = two_phase::TwoPhase { managers: 8 };
         return match engine {
-            "bfs" | "dfs" => Ok(theirs(model, engine)),
-            _ => ours(&OfModel::new(model), engine),
+            "bfs" | "dfs" => Ok(theirs(model, engine, threads)),
+            _ => ours(&OfModel::new(model), threads),
         };
     }
     let scenario = Scenario::named(space).ok_or_else(|| format!("{space:?} is no shipped scenario"))?;
     let worlds = Worlds::new(Arc::new(Setup::new(scenario)?));
     match engine {
-        "bfs" | "dfs" => Ok(theirs(worlds, engine)),
-        _ => ours(&worlds, engine),
+        "bfs" | "dfs" => Ok(theirs(worlds, engine, threads)),
+        _ => ours(&worlds, threads),
     }
 }
 
-fn ours<S: Space>(space: &S, engine: &str) -> Result<(u64, Option<u64>), Box<dyn Error>> {
-    let threads = if engine == "ours-2" { 2 } else { 1 };
+fn ours<S: Space>(space: &S, threads: usize) -> Result<(u64, Option<u64>), Box<dyn Error>> {
     let options = Options { bounds: Bounds { threads, ..Bounds::default() }, exact: false };
     let outcome = search(space, options, &mut |_, _| ControlFlow::Continue(()), &mut |_| {});
     if outcome.ended != Ended::Exhausted {
@@ -149,15 +151,16 @@ fn ours<S: Space>(space: &S, engine: &str) -> Result<(u64, Option<u64>), Box<dyn
     Ok((outcome.states, Some(outcome.kept_bytes)))
 }
 
-fn theirs<M>(model: M, engine: &str) -> (u64, Option<u64>)
+fn theirs<M>(model: M, engine: &str, threads: usize) -> (u64, Option<u64>)
 where
     M: Model + Send + Sync + 'static,
     M::State: Clone + Hash + PartialEq + Debug + Send + Sync + 'static,
     M::Action: Clone + PartialEq + Debug + Send + Sync + 'static,
 {
+    let checker = model.checker().threads(threads);
     let states = match engine {
-        "dfs" => model.checker().spawn_dfs().join().unique_state_count(),
-        _ => model.checker().spawn_bfs().join().unique_state_count(),
+        "dfs" => checker.spawn_dfs().join().unique_state_count(),
+        _ => checker.spawn_bfs().join().unique_state_count(),
     };
     (states as u64, None)
 }
