@@ -261,7 +261,7 @@ impl World {
                 choices.push(Choice::Begin(node as u16));
             }
         }
-        let net = self.net.get();
+        let (net, faults) = (self.net.get(), self.faults.get());
         let when_missed = self.losses_can_wait(setup);
         let mut last = None;
         for at in 0..net.packets.len() {
@@ -272,21 +272,24 @@ impl World {
             if self.hosts[usize::from(packet.to)].get().paused {
                 continue;
             }
-            if self.faults.fail_service > 0 && pick.nth == 0 && can_fail(packet) {
+            if faults.fail_service > 0 && pick.nth == 0 && can_fail(packet) {
                 choices.push(Choice::Fail(pick));
             }
             if pick.nth == 0 {
                 choices.push(Choice::Deliver(pick));
-                if self.faults.duplicate > 0 && !packet.is_question() {
+                if faults.duplicate > 0 && !packet.is_question() {
                     choices.push(Choice::Duplicate(pick));
                 }
-            } else if self.faults.reorder > 0 {
+            } else if faults.reorder > 0 {
                 choices.push(Choice::Deliver(pick));
             }
-            if self.faults.drop > 0 && (!when_missed || pick.nth == 0 && net.has_next(at)) {
+            if faults.drop > 0 && (!when_missed || pick.nth == 0 && net.has_next(at)) {
                 choices.push(Choice::Drop(pick));
             }
         }
+        // Most kinds never run out.
+        let fires = self.fires.get();
+        let in_time = setup.scenario.patient || faults.clock_jump > 0;
         for (node, host) in self.hosts.iter().enumerate() {
             let host = host.get();
             if !host.runs() {
@@ -295,15 +298,18 @@ impl World {
             let mut last = (None, 0);
             for timer in &host.timers {
                 let kind = TimerKind::of(timer);
+                if fires[kind as usize] == 0 && !in_time {
+                    continue;
+                }
                 last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
                 let (node, nth) = (node as u16, last.1);
-                let fires = self.fires[kind as usize] > 0 || self.runs_out_in_time(setup, host, kind);
-                let jumps = self.faults.clock_jump > 0 && kind != TimerKind::LeaseEnd;
-                if !fires && !jumps {
+                let runs_out = fires[kind as usize] > 0 || self.runs_out_in_time(setup, host, kind);
+                let jumps = faults.clock_jump > 0 && kind != TimerKind::LeaseEnd;
+                if !runs_out && !jumps {
                     continue;
                 }
                 match self.may_fire(setup, host, timer, nth) {
-                    true if fires => choices.push(Choice::Fire { node, kind, nth }),
+                    true if runs_out => choices.push(Choice::Fire { node, kind, nth }),
                     false if jumps => choices.push(Choice::Jump { node, kind, nth }),
                     _ => {}
                 }

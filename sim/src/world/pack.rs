@@ -189,16 +189,16 @@ impl World {
 
     /// Makes this world, which was packed as `from`, the one that was packed as `to`.
     pub(crate) fn become_packed(&mut self, store: &Store, from: &mut Packed, to: &Packed) {
-        struct Fetch<'a>(&'a Packed, &'a Packed);
+        struct Fetch<'a>(&'a [u32], &'a [u32]);
         impl Visit for Fetch<'_> {
             fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, all: &Parts<T>) {
-                let number = self.1.number(slot);
-                if number != self.0.number(slot) {
+                let number = self.1[slot];
+                if number != self.0[slot] {
                     part.shared_unseen().clone_from(all.get(number));
                 }
             }
         }
-        self.visit(store, &mut Fetch(from, to));
+        self.visit(store, &mut Fetch(from.numbers(), to.numbers()));
         from.copy(to);
     }
 }
@@ -225,6 +225,11 @@ impl Packed {
     /// Where a part that is no node stands.
     pub(super) fn slot(&self, slot: Slot) -> usize {
         self.nodes() + slot as usize
+    }
+
+    /// The numbers of all parts.
+    pub(super) fn numbers(&self) -> &[u32] {
+        &self.0[PRINT..]
     }
 
     /// The number of a part.

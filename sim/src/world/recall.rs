@@ -53,6 +53,21 @@ const FEW: usize = 3;
 /// No traffic, or nothing that is told.
 const NOTHING: u32 = 0;
 
+/// What a packet may be asked, or done with: together with the name of the packet that is a key.
+const AT_ONCE: u64 = 1;
+const DELIVER: u64 = 2;
+
+/// The same for choices that are about a packet.
+const fn about_packet(choice: Choice) -> Option<u64> {
+    match choice {
+        Choice::Deliver(_) => Some(DELIVER),
+        Choice::Drop(_) => Some(3),
+        Choice::Duplicate(_) => Some(4),
+        Choice::Fail(_) => Some(5),
+        _ => None,
+    }
+}
+
 /// What one thread remembers. Parts are known by their numbers, choices by 64-bit fingerprints, as worlds are.
 #[derive(Debug, Default)]
 pub(super) struct Recall {
@@ -80,7 +95,7 @@ pub(super) struct Recall {
     pub(super) shares: bool,
 }
 
-/// What is under way in a network, with its [subjects](World::subject).
+/// What is under way in a network, each with a name of it and its [subject](World::subject).
 #[derive(Clone, Debug)]
 struct UnderWay {
     /// First what may not be worth a choice.
@@ -145,21 +160,32 @@ impl Memory {
         choice: Choice,
         to: &mut Packed,
     ) -> bool {
+        let net = packed.number(packed.slot(Slot::Net));
+        let left = match self.left.take() {
+            Some((number, left)) if number == net => left,
+            _ => self.recall.under_way(on, net),
+        };
+        let possible = self.follow_from(on, (from, packed, &left), choice, to);
+        self.left = Some((net, left));
+        possible
+    }
+
+    fn follow_from(
+        &mut self,
+        on: Context<'_>,
+        (from, packed, left): (&World, &Packed, &UnderWay),
+        choice: Choice,
+        to: &mut Packed,
+    ) -> bool {
         to.copy(packed);
         let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
-        let left = match &self.left {
-            Some((number, left)) if *number == packed.number(net) => left.clone(),
-            _ => {
-                let left = self.recall.under_way(on, packed.number(net));
-                self.left = Some((packed.number(net), left.clone()));
-                left
+        let key = match (choice.pick(), about_packet(choice)) {
+            (Some(pick), Some(about)) => {
+                fold(about ^ left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1))
             }
+            _ => fingerprint(&(choice, from.subject(on.setup, choice))),
         };
-        let subject = match choice.pick() {
-            Some(pick) => left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1),
-            None => from.subject(on.setup, choice),
-        };
-        if !self.choose(on, to, choice, subject) {
+        if !self.choose(on, to, choice, key) {
             return false;
         }
         'settle: while to.number(broken) == packed.number(broken) && !self.recall.is_quiet(to.number(net)) {
@@ -168,9 +194,9 @@ impl Memory {
             } else {
                 self.recall.under_way(on, to.number(net))
             };
-            for &(pick, subject) in under_way.arrivals() {
+            for &(pick, name) in under_way.arrivals() {
                 // What did not arrive at once before does not now, unless something has changed that it depends on.
-                let waits = left.arrivals().contains(&(pick, subject)) && {
+                let waits = left.arrivals().contains(&(pick, name)) && {
                     let same = |slot: usize| to.number(slot) == packed.number(slot);
                     let node = usize::from(pick.to);
                     let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
@@ -180,11 +206,10 @@ impl Memory {
                 if waits {
                     continue;
                 }
-                let key = fingerprint(&("arrives at once", pick, subject));
-                let at_once =
-                    self.play(on, to, key, |world, scratch| world.arrives_at_once(on.setup, pick, scratch));
-                if at_once {
-                    self.choose(on, to, Choice::Deliver(pick), subject);
+                let arrives =
+                    |world: &mut World, scratch: &mut Scratch| world.arrives_at_once(on.setup, pick, scratch);
+                if self.play(on, to, fold(AT_ONCE ^ name), arrives) {
+                    self.choose(on, to, Choice::Deliver(pick), fold(DELIVER ^ name));
                     continue 'settle;
                 }
             }
@@ -198,8 +223,8 @@ impl Memory {
         true
     }
 
-    fn choose(&mut self, on: Context<'_>, to: &mut Packed, choice: Choice, subject: u64) -> bool {
-        let key = fingerprint(&(choice, subject));
+    /// `key` names the choice completely, and what it says of the network.
+    fn choose(&mut self, on: Context<'_>, to: &mut Packed, choice: Choice, key: u64) -> bool {
         self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch))
     }
 
@@ -426,7 +451,7 @@ impl Recall {
         for place in 0..all.packets.len() {
             let pick = all.pick(place, last);
             last = Some(pick);
-            packets.push((pick, all.subject(pick)));
+            packets.push((pick, fingerprint(&(pick, all.subject(pick)))));
         }
         all.may_arrive(on.setup, &mut arrivals);
         // They stay in order.
@@ -450,10 +475,11 @@ fn pair(one: u32, other: u32) -> u64 {
 /// Names a choice in its circumstances: the numbers of these parts.
 fn circumstances(key: u64, mut parts: u64, packed: &Packed) -> u64 {
     let mut name = key ^ parts.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let numbers = packed.numbers();
     while parts != 0 {
         let slot = parts.trailing_zeros();
         // Each by itself, so that they need not wait for each other.
-        let number = u64::from(packed.number(slot as usize)) | u64::from(slot + 1) << u32::BITS;
+        let number = u64::from(numbers[slot as usize]) | u64::from(slot + 1) << u32::BITS;
         name = name.wrapping_add(fold(number.wrapping_mul(0xd6e8_feb8_6659_fd93)));
         parts &= parts - 1;
     }
