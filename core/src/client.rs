@@ -154,8 +154,12 @@ impl Client {
         self.conn() == Some(conn)
     }
 
-    /// Whether he is at a RoomServer, or done, and neither leaves by himself nor tries again: while none of his timers
-    /// runs out, all that anybody can bring him to is that he closes his connection, and a refusal always does.
+    /// All timers that he ever arms.
+    pub const TIMERS: [Timer; 3] = [Timer::Reply, Timer::Heartbeat, Timer::Leave];
+
+    /// Whether he is at a RoomServer, or done, and neither leaves by himself nor tries again. While none of his timers
+    /// runs out, nothing brings him to anything but to close his connection: a refusal does, whether he was admitted or
+    /// not. (To be told that he has left does only where he was admitted; but he never asks to leave.)
     #[must_use]
     pub const fn has_said_all(&self) -> bool {
         let Script { heartbeats, retries, cheat, .. } = &self.script;

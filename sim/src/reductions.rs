@@ -16,7 +16,7 @@ pub enum Reduction {
     GivenUpIsMute,
     /// What matters to nobody but the player it comes to happens at once.
     LocalAtOnce,
-    /// Answers that nobody waits for any more vanish.
+    /// Answers that nobody waits for any more vanish, and what is given back and was taken already.
     LateAnswers,
     /// A message is lost when it is missed: when the next one on its lane can come instead.
     LostWhenMissed,

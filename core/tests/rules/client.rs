@@ -145,17 +145,24 @@ fn who_has_said_all_says_nothing_whatever_he_is_told() {
         let _ = step(&mut it);
     }
     let entering = it.role;
+    let mut live = Sut::new(entering.clone());
+    let _ = live.is_told(3, admitted());
     for one in &events {
         for other in &events {
-            let mut it = Sut::new(entering.clone());
-            for event in [one, other] {
-                assert!(it.role.has_said_all());
-                let _ = it.step(event.clone());
-                let quiet = |effect: &Effect| matches!(effect, Effect::Arm { .. } | Effect::Disarm(_));
-                let closes = |effect: &Effect| *effect == Effect::Close(ConnId(3));
-                assert!(!it.did(|effect| !quiet(effect) && !closes(effect)), "{one:?}, then {other:?}");
-            }
-            assert!(it.role.has_said_all());
+            let closes = [&entering, &live.role].map(|client| {
+                let mut it = Sut::new(client.clone());
+                [one, other].map(|event| {
+                    assert!(it.role.has_said_all());
+                    let _ = it.step(event.clone());
+                    let expected = |effect: &Effect| match effect {
+                        Effect::Arm { timer, .. } | Effect::Disarm(timer) => Client::TIMERS.contains(timer),
+                        effect => *effect == Effect::Close(ConnId(3)),
+                    };
+                    assert!(!it.did(|effect| !expected(effect)), "{one:?}, then {other:?}");
+                    it.closes(3)
+                })
+            });
+            assert_eq!(closes[0], closes[1], "whether he was admitted makes no difference");
         }
     }
     // He leaves by himself, tries again, or cheats: then he has not.

@@ -154,15 +154,16 @@ pub(super) struct Crew<S: Space> {
 pub(super) fn with_crew<S: Space, R>(
     common: &Common<'_, S>,
     threads: usize,
-    main: impl FnOnce(&mut Crew<S>) -> R,
+    main: impl FnOnce(&Crew<S>) -> R,
 ) -> R {
     thread::scope(|scope| {
         let (outbox, inbox) = channel();
         let hire = || {
             let (order, orders) = channel();
             let outbox = outbox.clone();
+            let mut worker = Worker::default();
+            common.space.exchange(&common.store, &mut worker.scratch);
             scope.spawn(move || {
-                let mut worker = Worker::default();
                 while orders.recv().is_ok() {
                     let work = || {
                         worker.run(common, &common.ground.read().unwrap_or_else(PoisonError::into_inner));
@@ -176,7 +177,7 @@ pub(super) fn with_crew<S: Space, R>(
             order
         };
         let orders = std::iter::repeat_with(hire).take(threads.max(1)).collect();
-        main(&mut Crew { orders, inbox })
+        main(&Crew { orders, inbox })
     })
 }
 

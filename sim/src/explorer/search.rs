@@ -321,7 +321,7 @@ impl<S: Space> Search<'_, S> {
     /// Expands the frontier; which bound ended it, if one did.
     fn level(
         &mut self,
-        crew: &mut Crew<S>,
+        crew: &Crew<S>,
         bounds: Bounds,
         clock: &mut Clock,
         progress: &mut dyn FnMut(Progress),

@@ -42,7 +42,7 @@ pub trait Space: Sync {
         scratch: &mut Self::Scratch,
     ) -> bool;
 
-    /// Called now and then, so that threads may share what they reuse.
+    /// Called before each thread begins, and before each of its batches, so that they may share what they reuse.
     fn exchange(&self, _: &Self::Store, _: &mut Self::Scratch) {}
 
     /// A hash of the state that was reached, the same in every run.

@@ -5,16 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::{edit::Traffic, recall::After, *};
 
-/// Something that was learned, as another thread may learn it.
-#[derive(Clone, Debug)]
-pub(super) enum Lesson {
-    /// What came of a choice.
-    Outcome(Box<Learned>),
-    /// What comes of a network by the traffic of this name.
-    Net(u32, u64, After),
-}
-
-/// What came of a choice.
+/// What came of a choice, as another thread may learn it: parts by their numbers, all else by its name.
 #[derive(Clone, Debug)]
 pub(super) struct Learned {
     pub(super) key: u64,
@@ -31,7 +22,7 @@ pub(super) struct Learned {
 
 /// Where threads leave for each other what they learned.
 #[derive(Debug, Default)]
-pub(super) struct Board(Mutex<Vec<Vec<Arc<[Lesson]>>>>);
+pub(super) struct Board(Mutex<Vec<Vec<Arc<[Learned]>>>>);
 
 impl Memory {
     /// Tells the other threads what was learned since, and learns what they did.
@@ -43,7 +34,7 @@ impl Memory {
         }
         self.recall.shares = board.len() > 1;
         if !self.recall.lessons.is_empty() {
-            let lessons: Arc<[Lesson]> = self.recall.lessons.drain(..).collect();
+            let lessons: Arc<[Learned]> = self.recall.lessons.drain(..).collect();
             for (at, inbox) in board.iter_mut().enumerate() {
                 if at != place {
                     inbox.push(Arc::clone(&lessons));

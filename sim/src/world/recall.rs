@@ -12,7 +12,7 @@ use std::{
 
 use super::{
     edit::Traffic,
-    lesson::{Learned, Lesson},
+    lesson::Learned,
     pack::{Parts, Slot, Visit, print_of},
     *,
 };
@@ -77,8 +77,8 @@ pub(super) struct Recall {
     outcomes: Map<Outcome>,
     /// Parts that outcomes put in their places.
     replaced: Vec<(u8, u32)>,
-    /// What may be done to a network, from 1, with the name of each.
-    traffic: Vec<(u64, Arc<[Traffic]>)>,
+    /// What may be done to a network, from 1, and its names.
+    traffic: Vec<Arc<[Traffic]>>,
     traffic_names: Map<u32>,
     /// What is told to a ledger, from 1, by the names of it.
     told: Map<u32>,
@@ -91,7 +91,7 @@ pub(super) struct Recall {
     /// stays at hand.
     quiet: Vec<bool>,
     /// What was learned and the others have not been told, if there are others.
-    pub(super) lessons: Vec<Lesson>,
+    pub(super) lessons: Vec<Learned>,
     pub(super) shares: bool,
 }
 
@@ -269,9 +269,9 @@ impl Memory {
                 traffic,
                 told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
             };
-            self.recall.learn_outcome(&learned);
+            self.recall.learn(&learned);
             if self.recall.shares {
-                self.recall.lessons.push(Lesson::Outcome(Box::new(learned)));
+                self.recall.lessons.push(learned);
             }
         }
         is.copy(to);
@@ -363,13 +363,10 @@ impl Recall {
         }
         let before = store.nets.get(net);
         let mut after = before.clone();
-        let (name, changes) = &self.traffic[traffic as usize - 1];
+        let changes = &self.traffic[traffic as usize - 1];
         changes.iter().for_each(|change| change.make(after.edit()));
         let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
         let after = After { number: store.nets.number(&after), print };
-        if self.shares {
-            self.lessons.push(Lesson::Net(net, *name, after));
-        }
         self.learn_net(net, traffic, after);
         after
     }
@@ -383,18 +380,7 @@ impl Recall {
         self.nets.insert(pair(net, traffic), after);
     }
 
-    pub(super) fn learn(&mut self, lesson: &Lesson) {
-        match lesson {
-            Lesson::Outcome(learned) => self.learn_outcome(learned),
-            Lesson::Net(net, name, after) => {
-                if let Some(&traffic) = self.traffic_names.get(name) {
-                    self.learn_net(*net, traffic, *after);
-                }
-            }
-        }
-    }
-
-    fn learn_outcome(&mut self, learned: &Learned) {
+    pub(super) fn learn(&mut self, learned: &Learned) {
         if self.outcomes.len() >= KEPT_MAX {
             let lessons = std::mem::take(&mut self.lessons);
             *self = Self { lessons, shares: self.shares, ..Self::default() };
@@ -404,7 +390,7 @@ impl Recall {
             let next = self.traffic.len() as u32 + 1;
             traffic = *self.traffic_names.entry(*name).or_insert(next);
             if traffic == next {
-                self.traffic.push((*name, Arc::clone(changes)));
+                self.traffic.push(Arc::clone(changes));
             }
             self.learn_net(*net, traffic, *after);
         }

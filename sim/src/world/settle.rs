@@ -2,6 +2,7 @@
 //! all. An explorer lets them arrive at once, by choices that are as good as any other.
 
 use gatepass_core::{
+    client::Client,
     ids::CallId,
     message::{Ask, CacheAsk},
 };
@@ -33,7 +34,7 @@ impl World {
             && (setup.reductions.has(Reduction::LateAnswers) && self.is_late(setup, pick)
                 || setup.reductions.has(Reduction::LocalAtOnce)
                     && usize::from(pick.to) < setup.players()
-                    && (self.arrivals_are_certain() || self.has_said_all(setup, usize::from(pick.to)))
+                    && (self.arrivals_are_certain() || self.says_nothing_more(setup, usize::from(pick.to)))
                     && self.is_local(setup, pick, scratch))
     }
 
@@ -46,12 +47,11 @@ impl World {
 
     /// Whether a player says nothing any more, whatever he is told, and nobody looks where he stands: then it does not
     /// matter either what is lost on the way to him, or comes twice, or early.
-    fn has_said_all(&self, setup: &Setup, player: usize) -> bool {
-        let own_timers = [TimerKind::Reply, TimerKind::Heartbeat, TimerKind::Leave];
+    fn says_nothing_more(&self, setup: &Setup, player: usize) -> bool {
         !setup.scenario.patient
             && !setup.scenario.at_rest
             && self.faults.hang_up == 0
-            && own_timers.iter().all(|kind| self.fires[*kind as usize] == 0)
+            && Client::TIMERS.iter().all(|timer| self.fires[TimerKind::of(timer) as usize] == 0)
             && matches!(&self.hosts[player].get().role, HostRole::Player(player) if player.has_said_all())
     }
 
@@ -124,7 +124,7 @@ impl World {
     }
 }
 
-/// Whether it can come too late to matter.
+/// Whether it is of a kind that can [come too late](World::is_late).
 const fn may_be_late(body: &Body) -> bool {
     match body {
         Body::Answered(..) => true,
