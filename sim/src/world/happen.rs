@@ -277,8 +277,8 @@ impl World {
         self.net.shared().get().packets.iter().any(is_it)
     }
 
-    /// What a choice says of the network, which it does not look at otherwise: which packet it is about and, if that is
-    /// the end of a connection, which one comes behind it; what is on a link that it cuts; which links are spoken of.
+    /// What a choice that is about no packet says of the network, which it does not look at otherwise: what is on a link
+    /// that it cuts; which links are spoken of.
     pub(crate) fn subject(&self, setup: &Setup, choice: Choice) -> u64 {
         let net = self.net.shared().get();
         let links = self.links.shared().get();
@@ -286,9 +286,6 @@ impl World {
             links.of_node(room).is_some_and(|link| self.loses_kick(link, crashed))
         };
         match choice {
-            Choice::Deliver(pick) | Choice::Drop(pick) | Choice::Duplicate(pick) | Choice::Fail(pick) => {
-                net.subject(pick)
-            }
             Choice::Crash(node) if usize::from(node) == setup.center() => {
                 let center = Some(setup.center());
                 setup.rooms().fold(1, |all, room| all << 1 | u64::from(loses_kick(room, center)))

@@ -53,17 +53,17 @@ const FEW: usize = 3;
 /// No traffic, or nothing that is told.
 const NOTHING: u32 = 0;
 
-/// What a packet may be asked, or done with: together with the name of the packet that is a key.
-const AT_ONCE: u64 = 1;
+/// What is done with a packet: with the name of the packet that is a key.
+const ARRIVES_AT_ONCE: u64 = 1;
 const DELIVER: u64 = 2;
 
-/// The same for choices that are about a packet.
-const fn about_packet(choice: Choice) -> Option<u64> {
+/// The packet that a choice is about, and what is done with it.
+const fn with_packet(choice: Choice) -> Option<(Pick, u64)> {
     match choice {
-        Choice::Deliver(_) => Some(DELIVER),
-        Choice::Drop(_) => Some(3),
-        Choice::Duplicate(_) => Some(4),
-        Choice::Fail(_) => Some(5),
+        Choice::Deliver(pick) => Some((pick, DELIVER)),
+        Choice::Drop(pick) => Some((pick, 3)),
+        Choice::Duplicate(pick) => Some((pick, 4)),
+        Choice::Fail(pick) => Some((pick, 5)),
         _ => None,
     }
 }
@@ -95,7 +95,7 @@ pub(super) struct Recall {
     pub(super) shares: bool,
 }
 
-/// What is under way in a network, each with a name of it and its [subject](World::subject).
+/// What is under way in a network, each with a name of it and its [subject](Net::subject).
 #[derive(Clone, Debug)]
 struct UnderWay {
     /// First what may not be worth a choice.
@@ -179,11 +179,11 @@ impl Memory {
     ) -> bool {
         to.copy(packed);
         let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
-        let key = match (choice.pick(), about_packet(choice)) {
-            (Some(pick), Some(about)) => {
-                fold(about ^ left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1))
+        let key = match with_packet(choice) {
+            Some((pick, done)) => {
+                fold(done ^ left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1))
             }
-            _ => fingerprint(&(choice, from.subject(on.setup, choice))),
+            None => fingerprint(&(choice, from.subject(on.setup, choice))),
         };
         if !self.choose(on, to, choice, key) {
             return false;
@@ -208,7 +208,7 @@ impl Memory {
                 }
                 let arrives =
                     |world: &mut World, scratch: &mut Scratch| world.arrives_at_once(on.setup, pick, scratch);
-                if self.play(on, to, fold(AT_ONCE ^ name), arrives) {
+                if self.play(on, to, fold(ARRIVES_AT_ONCE ^ name), arrives) {
                     self.choose(on, to, Choice::Deliver(pick), fold(DELIVER ^ name));
                     continue 'settle;
                 }
