@@ -8,6 +8,7 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::{BuildHasherDefault, Hasher},
+    mem::discriminant,
 };
 
 use super::{
@@ -53,19 +54,12 @@ const FEW: usize = 3;
 /// No traffic, or nothing that is told.
 const NOTHING: u32 = 0;
 
-/// What is done with a packet: with the name of the packet that is a key.
+/// That a packet may arrive at once is asked: with the name of the packet that is a key, as the kind of a choice is.
 const ARRIVES_AT_ONCE: u64 = 1;
-const DELIVER: u64 = 2;
 
-/// The packet that a choice is about, and what is done with it.
-const fn with_packet(choice: Choice) -> Option<(Pick, u64)> {
-    match choice {
-        Choice::Deliver(pick) => Some((pick, DELIVER)),
-        Choice::Drop(pick) => Some((pick, 3)),
-        Choice::Duplicate(pick) => Some((pick, 4)),
-        Choice::Fail(pick) => Some((pick, 5)),
-        _ => None,
-    }
+/// Of which kind a choice is.
+fn kind_of(choice: Choice) -> u64 {
+    fingerprint(&discriminant(&choice))
 }
 
 /// What one thread remembers. Parts are known by their numbers, choices by 64-bit fingerprints, as worlds are.
@@ -179,9 +173,10 @@ impl Memory {
     ) -> bool {
         to.copy(packed);
         let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
-        let key = match with_packet(choice) {
-            Some((pick, done)) => {
-                fold(done ^ left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1))
+        let key = match choice.pick() {
+            Some(pick) => {
+                let name = left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1);
+                fold(kind_of(choice) ^ name)
             }
             None => fingerprint(&(choice, from.subject(on.setup, choice))),
         };
@@ -209,7 +204,8 @@ impl Memory {
                 let arrives =
                     |world: &mut World, scratch: &mut Scratch| world.arrives_at_once(on.setup, pick, scratch);
                 if self.play(on, to, fold(ARRIVES_AT_ONCE ^ name), arrives) {
-                    self.choose(on, to, Choice::Deliver(pick), fold(DELIVER ^ name));
+                    let choice = Choice::Deliver(pick);
+                    self.choose(on, to, choice, fold(kind_of(choice) ^ name));
                     continue 'settle;
                 }
             }
