@@ -104,11 +104,13 @@ pub(super) struct New<S: Space> {
     pub(super) prints: Vec<u64>,
     /// What was found at states, named by their fingerprints.
     pub(super) found: Vec<(S::Finding, u64)>,
+    /// The states in the order of the search: each by its link, the piece of memory it is in, and its place there.
+    pub(super) order: Vec<(Link, u32, u32)>,
 }
 
 impl<S: Space> Default for New<S> {
     fn default() -> Self {
-        Self { parts: Vec::new(), prints: Vec::new(), found: Vec::new() }
+        Self { parts: Vec::new(), prints: Vec::new(), found: Vec::new(), order: Vec::new() }
     }
 }
 
@@ -122,16 +124,14 @@ impl<S: Space> New<S> {
         self.prints.push(print);
     }
 
-    /// The states in the order of the search: each by its link, the piece of memory it is in, and its place there. The
-    /// first piece is the `first` of the level.
-    pub(super) fn rank(&self, table: &Table, first: u32) -> Vec<(Link, u32, u32)> {
-        let mut order = Vec::with_capacity(self.prints.len());
-        let mut places = (first..)
+    /// Puts the states in order, when all states of the level have their links.
+    pub(super) fn rank(&mut self, table: &Table) {
+        let mut places = (0..)
             .zip(&self.parts)
             .flat_map(|(part, states)| (0..states.len() as u32).map(move |at| (part, at)));
         for prints in self.prints.chunks(LOOKS) {
             table.approach(prints.iter().copied());
-            order.extend(
+            self.order.extend(
                 prints
                     .iter()
                     .zip(places.by_ref())
@@ -139,61 +139,72 @@ impl<S: Space> New<S> {
             );
         }
         // Mostly in order already.
-        order.sort();
-        order
+        self.order.sort();
     }
 }
 
+/// What the threads of a search met in one level, each by itself. They keep the memory from level to level.
+pub(super) type Met<S> = [Mutex<New<S>>];
+
+/// What a thread is asked to do.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// Expand states, until none is left or there is no room.
+    Expand,
+    /// Put what it met in order.
+    Rank,
+}
+
 /// The threads of a search.
-pub(super) struct Crew<S: Space> {
-    orders: Vec<Sender<()>>,
-    inbox: Receiver<thread::Result<New<S>>>,
+pub(super) struct Crew<'a, S: Space> {
+    orders: Vec<Sender<Order>>,
+    done: Receiver<thread::Result<()>>,
+    pub(super) met: &'a Met<S>,
 }
 
 /// Calls `main` with a crew, whose threads live until it returns.
 pub(super) fn with_crew<S: Space, R>(
     common: &Common<'_, S>,
     threads: usize,
-    main: impl FnOnce(&Crew<S>) -> R,
+    main: impl FnOnce(&Crew<'_, S>) -> R,
 ) -> R {
+    let met: Vec<Mutex<New<S>>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
     thread::scope(|scope| {
-        let (outbox, inbox) = channel();
-        let hire = || {
+        let (report, done) = channel();
+        let hire = |met| {
             let (order, orders) = channel();
-            let outbox = outbox.clone();
+            let report = report.clone();
             let mut worker = Worker::default();
             common.space.exchange(&common.store, &mut worker.scratch);
             scope.spawn(move || {
-                while orders.recv().is_ok() {
-                    let work = || {
-                        worker.run(common, &common.ground.read().unwrap_or_else(PoisonError::into_inner));
-                        std::mem::take(&mut worker.new)
-                    };
-                    if outbox.send(catch_unwind(AssertUnwindSafe(work))).is_err() {
+                while let Ok(order) = orders.recv() {
+                    let work = || worker.work(order, common, met);
+                    if report.send(catch_unwind(AssertUnwindSafe(work))).is_err() {
                         break;
                     }
                 }
             });
             order
         };
-        let orders = std::iter::repeat_with(hire).take(threads.max(1)).collect();
-        main(&Crew { orders, inbox })
+        let orders = met.iter().map(hire).collect();
+        main(&Crew { orders, done, met: &met })
     })
 }
 
-impl<S: Space> Crew<S> {
+impl<S: Space> Crew<'_, S> {
     /// Expands the level that lies there. `tick` is called while threads work, and returns whether to go on.
-    pub(super) fn expand(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) -> Vec<New<S>> {
-        let mut all = Vec::new();
+    pub(super) fn expand(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) {
+        let mut most = 1;
         loop {
             let ground = common.ground.read().unwrap_or_else(PoisonError::into_inner);
             let threads = if ground.frontier.order.len() < SMALL { 1 } else { self.orders.len() };
             // The table can only grow when nobody reads it.
             drop(ground);
-            all.extend(self.send_out(common, threads, tick));
+            most = threads.max(most);
+            self.send_out(Order::Expand, threads, common, tick);
             let missing = common.counts.missing.swap(0, Ordering::Relaxed);
             if missing == 0 || common.counts.stop.load(Ordering::Relaxed) {
-                return all;
+                return self.send_out(Order::Rank, most, common, tick);
             }
             common.ground.write().unwrap_or_else(PoisonError::into_inner).table.grow(missing);
         }
@@ -201,17 +212,18 @@ impl<S: Space> Crew<S> {
 
     fn send_out(
         &self,
-        common: &Common<'_, S>,
+        order: Order,
         threads: usize,
+        common: &Common<'_, S>,
         tick: &mut dyn FnMut() -> bool,
-    ) -> Vec<New<S>> {
-        let mut back = Vec::new();
-        for order in &self.orders[..threads] {
-            order.send(()).expect("a thread ends only with its crew");
+    ) {
+        for orders in &self.orders[..threads] {
+            orders.send(order).expect("a thread ends only with its crew");
         }
-        while back.len() < threads {
-            match self.inbox.recv_timeout(TICK) {
-                Ok(Ok(new)) => back.push(new),
+        let mut working = threads;
+        while working > 0 {
+            match self.done.recv_timeout(TICK) {
+                Ok(Ok(())) => working -= 1,
                 Ok(Err(panic)) => resume_unwind(panic),
                 Err(_) => {}
             }
@@ -219,7 +231,6 @@ impl<S: Space> Crew<S> {
                 common.counts.stop.store(true, Ordering::Relaxed);
             }
         }
-        back
     }
 }
 
@@ -231,7 +242,6 @@ struct Worker<S: Space> {
     /// What was reached from one state, and by which action, with its fingerprint.
     to: Vec<S::Reached>,
     came: Vec<(usize, u64)>,
-    new: New<S>,
     /// Pieces of memory for new states.
     spare: Vec<Vec<S::Kept>>,
     /// Room in the table that is left.
@@ -245,7 +255,6 @@ impl<S: Space> Default for Worker<S> {
             last: None,
             to: Vec::new(),
             came: Vec::new(),
-            new: New::default(),
             spare: Vec::new(),
             granted: 0,
         }
@@ -266,7 +275,16 @@ impl<S: Space> Ground<S> {
 }
 
 impl<S: Space> Worker<S> {
-    fn run(&mut self, common: &Common<'_, S>, ground: &Ground<S>) {
+    fn work(&mut self, order: Order, common: &Common<'_, S>, new: &Mutex<New<S>>) {
+        let ground = common.ground.read().unwrap_or_else(PoisonError::into_inner);
+        let mut new = new.lock().unwrap_or_else(PoisonError::into_inner);
+        match order {
+            Order::Expand => self.run(common, &ground, &mut new),
+            Order::Rank => new.rank(&ground.table),
+        }
+    }
+
+    fn run(&mut self, common: &Common<'_, S>, ground: &Ground<S>, new: &mut New<S>) {
         let counts = &common.counts;
         let waste = || ground.waste.lock().unwrap_or_else(PoisonError::into_inner).pop();
         while let Some(mut part) = waste() {
@@ -276,16 +294,16 @@ impl<S: Space> Worker<S> {
         let mut actions = Vec::new();
         while let Some(mut range) = ground.take() {
             common.space.exchange(&common.store, &mut self.scratch);
-            let before = self.new.prints.len();
+            let before = new.prints.len();
             let mut generated = 0;
             while !range.is_empty() && !counts.stop.load(Ordering::Relaxed) {
-                let Some(steps) = self.expand(common, ground, range.start, &mut actions) else { break };
+                let Some(steps) = self.expand(common, ground, range.start, &mut actions, new) else { break };
                 generated += steps;
                 range.start += 1;
             }
-            let new = (self.new.prints.len() - before) as u64;
+            let more = (new.prints.len() - before) as u64;
             counts.generated.fetch_add(generated, Ordering::Relaxed);
-            if counts.unique.fetch_add(new, Ordering::Relaxed) + new >= common.states_max {
+            if counts.unique.fetch_add(more, Ordering::Relaxed) + more >= common.states_max {
                 counts.state_bound.store(true, Ordering::Relaxed);
                 counts.stop.store(true, Ordering::Relaxed);
             }
@@ -304,6 +322,7 @@ impl<S: Space> Worker<S> {
         ground: &Ground<S>,
         at: usize,
         actions: &mut Vec<S::Action>,
+        new: &mut New<S>,
     ) -> Option<u64> {
         let (kept, table) = (ground.frontier.get(at), &ground.table);
         let from = common.space.restore(&common.store, kept, &mut self.last);
@@ -331,21 +350,21 @@ impl<S: Space> Worker<S> {
         table.approach(self.came.iter().map(|(_, print)| *print));
         for (to, &(nth, print)) in self.to.iter_mut().zip(&self.came) {
             let link = Link::from(ground.frontier.first + at as u64, nth);
-            let new = match &common.exact {
+            let is_new = match &common.exact {
                 None => table.insert(print, link),
                 Some(states) => insert_exact(common, states, table, print, link, to),
             };
-            if !new {
+            if !is_new {
                 continue;
             }
             self.granted -= 1;
-            let found = &mut self.new.found;
+            let found = &mut new.found;
             common.space.findings(&common.store, to, &mut |finding| {
                 if !ground.known.contains(&finding) {
                     found.push((finding, print));
                 }
             });
-            self.new.push(print, common.space.keep(to), &mut self.spare);
+            new.push(print, common.space.keep(to), &mut self.spare);
         }
         Some(self.came.len() as u64)
     }

@@ -3,14 +3,12 @@
 use std::{
     collections::BTreeSet,
     ops::ControlFlow,
-    panic::resume_unwind,
     sync::{Mutex, PoisonError, RwLock, RwLockWriteGuard, atomic::Ordering},
-    thread,
     time::{Duration, Instant},
 };
 
 use super::{
-    level::{Common, Counts, Crew, Exact, Frontier, Ground, New, with_crew},
+    level::{Common, Counts, Crew, Exact, Frontier, Ground, Met, New, with_crew},
     paths::{Paths, walk},
     saved::{self, Keep, Saved, Unfit},
     space::{Actions, Space, States},
@@ -275,8 +273,9 @@ impl<S: Space> Search<'_, S> {
             }
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
+        new.rank(&ground.table);
         drop(ground);
-        self.settle(vec![new]);
+        self.settle(&[Mutex::new(new)]);
     }
 
     /// Takes up a search where it was.
@@ -287,7 +286,7 @@ impl<S: Space> Search<'_, S> {
         if exact.is_some() || found.iter().any(|it| it.state >= seen.len() as u64) {
             return Err(Unfit);
         }
-        let last = saved::replay(*space, store, &seen, &levels)?;
+        let mut last = saved::replay(*space, store, &seen, &levels)?;
         let mut ground = self.ground();
         ground.table.grow(seen.len());
         assert!(ground.table.grant(seen.len()), "it has grown");
@@ -302,7 +301,8 @@ impl<S: Space> Search<'_, S> {
         self.found = found;
         counts.unique.store(seen.len() as u64, Ordering::Relaxed);
         counts.generated.store(generated, Ordering::Relaxed);
-        self.settle(vec![last]);
+        last.rank(&self.ground().table);
+        self.settle(&[Mutex::new(last)]);
         Ok(())
     }
 
@@ -321,7 +321,7 @@ impl<S: Space> Search<'_, S> {
     /// Expands the frontier; which bound ended it, if one did.
     fn level(
         &mut self,
-        crew: &Crew<S>,
+        crew: &Crew<'_, S>,
         bounds: Bounds,
         clock: &mut Clock,
         progress: &mut dyn FnMut(Progress),
@@ -343,49 +343,51 @@ impl<S: Space> Search<'_, S> {
             bound = bound.or(clock.tick(bounds, now, progress)).or(stop().then_some(Ended::Interrupted));
             bound.is_none()
         };
-        let new = crew.expand(self.common, &mut tick);
+        crew.expand(self.common, &mut tick);
         tick();
-        self.settle(new);
+        self.settle(crew.met);
         bound.or(counts.state_bound.load(Ordering::Relaxed).then_some(Ended::StateBound))
     }
 
-    /// Puts the new states in order: they are the next level. Which thread met a state first does not matter.
-    fn settle(&mut self, all: Vec<New<S>>) {
+    /// Puts together what each thread has put in order: that is the next level. Which thread met a state first does
+    /// not matter.
+    fn settle(&mut self, met: &Met<S>) {
         let mut ground = self.common.ground.write().unwrap_or_else(PoisonError::into_inner);
-        let ground = &mut *ground;
-        let table = &ground.table;
-        let mut first_part = 0;
-        let ranked = |new: &New<S>| {
-            let first = first_part;
-            first_part += new.parts.len() as u32;
-            first
+        let Ground { table, frontier, known, left, waste } = &mut *ground;
+        let mut met: Vec<_> =
+            met.iter().map(|new| new.lock().unwrap_or_else(PoisonError::into_inner)).collect();
+        let mut links = Vec::with_capacity(met.iter().map(|new| new.order.len()).sum());
+        frontier.order.clear();
+        let parts = |new: &New<S>| new.parts.len() as u32;
+        let firsts: Vec<u32> = met
+            .iter()
+            .scan(0, |first, new| Some(std::mem::replace(first, *first + parts(new))))
+            .collect();
+        let mut next = vec![0; met.len()];
+        let least = |next: &[usize]| {
+            let heads = met.iter().zip(next).map(|(new, at)| new.order.get(*at));
+            heads.enumerate().filter_map(|(whose, head)| Some((*head?, whose))).min()
         };
-        let firsts: Vec<u32> = all.iter().map(ranked).collect();
-        let mut order: Vec<(Link, u32, u32)> = thread::scope(|scope| {
-            if let [new] = &*all {
-                return new.rank(table, 0);
-            }
-            let rank = |(new, first)| scope.spawn(move || New::rank(new, table, first));
-            let ranks: Vec<_> = all.iter().zip(firsts).map(rank).collect();
-            ranks
-                .into_iter()
-                .flat_map(|rank| rank.join().unwrap_or_else(|panic| resume_unwind(panic)))
-                .collect()
-        });
-        // In order already, thread by thread.
-        order.sort();
-        let mut parts: Vec<Vec<S::Kept>> = Vec::with_capacity(first_part as usize);
+        while let Some(((link, part, at), whose)) = least(&next) {
+            next[whose] += 1;
+            links.push(link);
+            frontier.order.push((firsts[whose] + part, at));
+        }
+        let waste = waste.get_mut().unwrap_or_else(PoisonError::into_inner);
+        waste.append(&mut frontier.parts);
         let mut found = Vec::new();
-        for mut new in all {
-            parts.append(&mut new.parts);
+        for new in &mut met {
+            let New { parts, prints, found: newly, order } = &mut **new;
+            frontier.parts.append(parts);
             let link = |print: u64| table.link(print).expect("it was added");
-            found.extend(new.found.into_iter().map(|(finding, print)| (link(print), finding)));
+            found.extend(newly.drain(..).map(|(finding, print)| (link(print), finding)));
+            prints.clear();
+            order.clear();
         }
         found.sort();
         let (first, depth) = (self.paths.len(), self.paths.depth());
-        let links: Vec<Link> = order.iter().map(|(link, ..)| *link).collect();
         for (link, finding) in found {
-            if ground.known.insert(finding.clone()) {
+            if known.insert(finding.clone()) {
                 let at = links.binary_search(&link).expect("it is in this level");
                 self.found.push(Found { finding, state: first + at as u64, depth });
             }
@@ -393,10 +395,8 @@ impl<S: Space> Search<'_, S> {
         if !links.is_empty() {
             self.paths.push(links);
         }
-        let order = order.into_iter().map(|(_, part, at)| (part, at)).collect();
-        let last = std::mem::replace(&mut ground.frontier, Frontier { first, parts, order });
-        *ground.waste.get_mut().unwrap_or_else(PoisonError::into_inner) = last.parts;
-        ground.left = Mutex::default();
+        frontier.first = first;
+        *left = Mutex::default();
     }
 
     fn outcome(self, ended: Ended, clock: &Clock) -> Outcome<S::Finding> {

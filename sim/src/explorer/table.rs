@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 /// A table is at most this full: 4 of 5 slots.
 const FULL: (usize, usize) = (4, 5);
-/// Slots of the first table.
-const FIRST: usize = 1 << 12;
+/// Slots that are asked of the system at a time.
+const PIECE: usize = 1 << 12;
 
 /// How a state was first reached: from which state, by which action; ordered by that.
 ///
@@ -45,7 +45,8 @@ impl Link {
 /// Fingerprints of visited states, with the least link of each.
 #[derive(Debug)]
 pub(super) struct Table {
-    slots: Vec<Slot>,
+    /// It grows where it is: fresh memory is what costs most of all.
+    pieces: Vec<Box<[Slot]>>,
     /// Filled slots, and those that threads may still fill before they ask again.
     granted: AtomicU64,
 }
@@ -61,24 +62,32 @@ struct Slot {
 impl Table {
     /// An empty one.
     pub(super) fn new() -> Self {
-        Self::with_slots(FIRST)
+        let mut table = Self { pieces: Vec::new(), granted: AtomicU64::default() };
+        table.extend(1);
+        table
     }
 
-    fn with_slots(slots: usize) -> Self {
-        Self {
-            slots: std::iter::repeat_with(Slot::default).take(slots).collect(),
-            granted: AtomicU64::default(),
-        }
+    fn extend(&mut self, slots: usize) {
+        let piece = || std::iter::repeat_with(Slot::default).take(PIECE).collect();
+        self.pieces.resize_with(slots.div_ceil(PIECE), piece);
+    }
+
+    const fn slots(&self) -> usize {
+        self.pieces.len() * PIECE
+    }
+
+    fn slot(&self, at: usize) -> &Slot {
+        &self.pieces[at / PIECE][at % PIECE]
     }
 
     /// What the table takes in memory, in bytes.
     pub(super) const fn bytes(&self) -> u64 {
-        (self.slots.len() * size_of::<Slot>()) as u64
+        (self.slots() * size_of::<Slot>()) as u64
     }
 
     /// Asks for room for this many states more; `false` if the table must grow first.
     pub(super) fn grant(&self, states: usize) -> bool {
-        let most = (self.slots.len() / FULL.1 * FULL.0) as u64;
+        let most = (self.slots() / FULL.1 * FULL.0) as u64;
         let granted = self.granted.fetch_add(states as u64, Ordering::Relaxed) + states as u64;
         if granted > most {
             self.refund(states);
@@ -93,7 +102,7 @@ impl Table {
 
     /// Looks where these would stand, all at once: each is a wait for memory, and they are waits at the same time.
     pub(super) fn approach(&self, prints: impl Iterator<Item = u64>) {
-        let there = |print| self.slots[self.home(print)].print.load(Ordering::Relaxed);
+        let there = |print| self.slot(self.home(print)).print.load(Ordering::Relaxed);
         std::hint::black_box(prints.map(there).fold(0, |all, there| all ^ there));
     }
 
@@ -102,7 +111,7 @@ impl Table {
         let (print, link) = (print.max(1), !link.0);
         let mut at = self.home(print);
         loop {
-            let slot = &self.slots[at];
+            let slot = self.slot(at);
             let mut there = slot.print.load(Ordering::Relaxed);
             if there == 0 {
                 match slot.print.compare_exchange(0, print, Ordering::Relaxed, Ordering::Relaxed) {
@@ -120,7 +129,7 @@ impl Table {
                 return false;
             }
             at += 1;
-            if at == self.slots.len() {
+            if at == self.slots() {
                 at = 0;
             }
         }
@@ -131,14 +140,14 @@ impl Table {
         let print = print.max(1);
         let mut at = self.home(print);
         loop {
-            let slot = &self.slots[at];
+            let slot = self.slot(at);
             match slot.print.load(Ordering::Relaxed) {
                 0 => return None,
                 there if there == print => return Some(Link(!slot.link.load(Ordering::Relaxed))),
                 _ => {}
             }
             at += 1;
-            if at == self.slots.len() {
+            if at == self.slots() {
                 at = 0;
             }
         }
@@ -146,18 +155,36 @@ impl Table {
 
     /// Grows by half, and at least so that `more` states find room.
     pub(super) fn grow(&mut self, more: usize) {
+        let before = self.slots();
         let least = (*self.granted.get_mut() as usize + more) * FULL.1 / FULL.0 + FULL.1;
-        let larger = Self::with_slots((self.slots.len() * 3 / 2).max(least));
-        larger.granted.store(*self.granted.get_mut(), Ordering::Relaxed);
-        for (print, link) in self.entries() {
-            larger.insert(print, link);
+        self.extend((before * 3 / 2).max(least));
+        // Whoever stands farther back moves farther, and finds nobody there who has not moved yet.
+        let mut others = Vec::new();
+        for at in (0..before).rev() {
+            let slot = std::mem::take(&mut self.pieces[at / PIECE][at % PIECE]);
+            let print = slot.print.into_inner();
+            if print == 0 {
+                continue;
+            }
+            let home = self.home(print);
+            let is_free = |at: &usize| self.slot(*at).print.load(Ordering::Relaxed) == 0;
+            let free = if home < at { None } else { (home..self.slots()).find(is_free) };
+            match free {
+                Some(to) => {
+                    self.pieces[to / PIECE][to % PIECE] = Slot { print: print.into(), link: slot.link };
+                }
+                // Those before him had moved him back that far.
+                None => others.push((print, Link(!slot.link.into_inner()))),
+            }
         }
-        *self = larger;
+        for (print, link) in others {
+            self.insert(print, link);
+        }
     }
 
     /// All that is there, in no order.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u64, Link)> {
-        self.slots.iter().filter_map(|slot| {
+        self.pieces.iter().flatten().filter_map(|slot| {
             let print = slot.print.load(Ordering::Relaxed);
             (print != 0).then(|| (print, Link(!slot.link.load(Ordering::Relaxed))))
         })
@@ -165,7 +192,7 @@ impl Table {
 
     /// Where a fingerprint stands if nothing is in its way: any number of slots will do.
     fn home(&self, print: u64) -> usize {
-        ((u128::from(print) * self.slots.len() as u128) >> 64) as usize
+        ((u128::from(print) * self.slots() as u128) >> 64) as usize
     }
 }
 
@@ -198,7 +225,7 @@ mod tests {
 
     #[test]
     fn two_threads_add_each_state_once() {
-        let table = Table::with_slots(4_000);
+        let table = Table::new();
         assert!(table.grant(3_000));
         let add = |actor: usize| prints().filter(|print| table.insert(*print, Link::from(7, actor))).count();
         let (one, two) = std::thread::scope(|scope| {
