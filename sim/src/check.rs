@@ -123,8 +123,8 @@ impl Space for Worlds {
         vec![World::new(&self.setup)]
     }
 
-    fn actions(&self, world: &World, choices: &mut Vec<Choice>) {
-        world.choices(&self.setup, choices);
+    fn actions(&self, store: &Store, packed: &Packed, memory: &mut Memory, choices: &mut Vec<Choice>) {
+        memory.choices(Context { setup: &self.setup, store }, packed, choices);
     }
 
     fn enter(&self, store: &Store, world: &World, to: &mut Option<Packed>) {
@@ -134,13 +134,13 @@ impl Space for Worlds {
     fn step(
         &self,
         store: &Store,
-        (from, packed): (&World, &Packed),
+        packed: &Packed,
         choice: &Choice,
         to: &mut Option<Packed>,
         memory: &mut Memory,
     ) -> bool {
         let to = to.get_or_insert_with(|| packed.clone());
-        memory.follow(Context { setup: &self.setup, store }, (from, packed), *choice, to)
+        memory.follow(Context { setup: &self.setup, store }, packed, *choice, to)
     }
 
     fn exchange(&self, store: &Store, memory: &mut Memory) {

@@ -3,6 +3,7 @@
 
 mod age;
 mod attack;
+mod choices;
 mod edit;
 mod effects;
 mod faults;
@@ -13,6 +14,7 @@ mod part;
 mod recall;
 mod settle;
 mod step;
+mod view;
 
 use std::{collections::VecDeque, hash::Hash, sync::Arc, time::Duration};
 
@@ -30,7 +32,7 @@ use gatepass_core::{
 };
 
 pub(crate) use self::recall::Context;
-use self::{age::Signed, edit::Named, part::Part};
+use self::{age::Signed, choices::Look, edit::Named, part::Part};
 pub use self::{
     pack::{Packed, Store},
     recall::Memory,
@@ -250,172 +252,7 @@ impl World {
 
     /// Everything that may happen next, in a fixed order.
     pub fn choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        if self.broken().is_some() {
-            return;
-        }
-        for node in self.waiting.get().iter() {
-            // Players who want the same and have not begun are interchangeable: the first of them begins.
-            let same_earlier = setup.alike_before(node).is_some_and(|other| self.waiting.get().has(other))
-                && setup.reductions.has(Reduction::AlikeInOrder);
-            if !same_earlier {
-                choices.push(Choice::Begin(node as u16));
-            }
-        }
-        let (net, faults) = (self.net.get(), self.faults.get());
-        let when_missed = self.losses_can_wait(setup);
-        let mut last = None;
-        for at in 0..net.packets.len() {
-            let pick = net.pick(at, last);
-            last = Some(pick);
-            let packet = net.packets[at].get();
-            // What comes to a stopped process waits in its socket.
-            if self.hosts[usize::from(packet.to)].get().paused {
-                continue;
-            }
-            if faults.fail_service > 0 && pick.nth == 0 && can_fail(packet) {
-                choices.push(Choice::Fail(pick));
-            }
-            if pick.nth == 0 {
-                choices.push(Choice::Deliver(pick));
-                if faults.duplicate > 0 && !packet.is_question() {
-                    choices.push(Choice::Duplicate(pick));
-                }
-            } else if faults.reorder > 0 {
-                choices.push(Choice::Deliver(pick));
-            }
-            if faults.drop > 0 && (!when_missed || pick.nth == 0 && net.has_next(at)) {
-                choices.push(Choice::Drop(pick));
-            }
-        }
-        // Most kinds never run out.
-        let fires = self.fires.get();
-        let in_time = setup.scenario.patient || faults.clock_jump > 0;
-        for (node, host) in self.hosts.iter().enumerate() {
-            let host = host.get();
-            if !host.runs() {
-                continue;
-            }
-            let mut last = (None, 0);
-            for timer in &host.timers {
-                let kind = TimerKind::of(timer);
-                if fires[kind as usize] == 0 && !in_time {
-                    continue;
-                }
-                last = if last.0 == Some(kind) { (last.0, last.1 + 1) } else { (Some(kind), 0) };
-                let (node, nth) = (node as u16, last.1);
-                let runs_out = fires[kind as usize] > 0 || self.runs_out_in_time(setup, host, kind);
-                let jumps = faults.clock_jump > 0 && kind != TimerKind::LeaseEnd;
-                if !runs_out && !jumps {
-                    continue;
-                }
-                match self.may_fire(setup, host, timer, nth) {
-                    true if runs_out => choices.push(Choice::Fire { node, kind, nth }),
-                    false if jumps => choices.push(Choice::Jump { node, kind, nth }),
-                    _ => {}
-                }
-            }
-        }
-        self.fault_choices(setup, choices);
-        self.age_choices(setup, choices);
-    }
-
-    fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        let mut crash = |node: usize, budget: u8| {
-            let up = self.hosts[node].get().up;
-            if !up {
-                choices.push(Choice::Restart(node as u16));
-            } else if budget > 0 {
-                choices.push(Choice::Crash(node as u16));
-            }
-        };
-        setup.logins().for_each(|login| crash(login, self.faults.crash_login));
-        crash(setup.center(), self.faults.crash_center);
-        crash(setup.cache(), self.faults.crash_cache);
-        crash(setup.accounts(), self.faults.crash_accounts);
-        for room in setup.rooms() {
-            crash(room, self.faults.crash_room);
-        }
-        for room in setup.rooms() {
-            let host = self.hosts[room].get();
-            if host.paused {
-                choices.push(Choice::Wake(room as u16));
-            } else if host.up && self.faults.pause_room > 0 {
-                choices.push(Choice::Pause(room as u16));
-            }
-            if host.runs() && self.faults.drain_room > 0 {
-                choices.push(Choice::Drain(room as u16));
-            }
-        }
-        if self.faults.hang_up > 0 {
-            for node in 0..setup.players() {
-                if self.conn_of(node).is_some() {
-                    choices.push(Choice::HangUp(node as u16));
-                }
-            }
-        }
-        let attacker = self.attacker.get();
-        if attacker.moves > 0 {
-            let connected = self.attackers_conn(setup).is_some();
-            choices.extend(attacker.attacks(setup, connected).into_iter().map(Choice::Attack));
-        }
-        self.cache_choices(setup, choices);
-        for room in setup.rooms() {
-            let host = self.hosts[room].get();
-            if self.links.of_node(room).is_some() {
-                if self.faults.cut_link > 0 {
-                    choices.push(Choice::Cut(room as u16));
-                }
-            } else if host.runs() && self.hosts[setup.center()].get().up {
-                choices.push(Choice::Link(room as u16));
-            }
-        }
-    }
-
-    /// Time in a world has no length: any armed timer may run out, but for the order that clocks within their
-    /// drift bound keep. `nth`: its place among the armed timers of its kind.
-    fn may_fire(&self, setup: &Setup, host: &Host, timer: &Timer, nth: u16) -> bool {
-        let ordered = setup.settings.policy.lease_ends_first_at_server;
-        match timer {
-            // Leases are counted from when they were asked for: the older one ends first.
-            Timer::LeaseEnd(_) => nth == 0,
-            Timer::ServerLease(server) if ordered => {
-                let HostRole::Cache(cache) = &host.role else { return true };
-                cache.lease(*server).is_none_or(|number| self.has_ended(setup, *server, number))
-            }
-            Timer::Grace if ordered => {
-                self.lost_leases.get().iter().all(|(server, number)| self.has_ended(setup, *server, *number))
-            }
-            // What was used is forgotten only when nobody can use it again.
-            Timer::PayloadEnd(payload) if setup.settings.policy.signature_memory_outlasts_window => {
-                self.is_over(setup, *payload)
-            }
-            Timer::PayloadGrace if setup.settings.policy.signature_memory_outlasts_window => {
-                self.lost_payloads_are_over(setup)
-            }
-            _ => true,
-        }
-    }
-
-    /// Whether a timer of this kind runs out whatever its budget: it bounds a wait, and nothing else is under way.
-    fn runs_out_in_time(&self, setup: &Setup, host: &Host, kind: TimerKind) -> bool {
-        let quiet = setup.scenario.patient && self.net.get().packets.is_empty() && ends_a_wait(kind);
-        quiet
-            && match (&host.role, kind) {
-                // Who has a lease waits for nothing.
-                (HostRole::Room(room), TimerKind::Renew) => !room.has_lease(),
-                _ => true,
-            }
-    }
-
-    /// Whether the server has ended every lease up to this renewal itself, or is dead, or is stopped: time goes on
-    /// without it.
-    fn has_ended(&self, setup: &Setup, server: ServerId, number: u32) -> bool {
-        setup.rooms().all(|node| {
-            let host = self.hosts[node].get();
-            let HostRole::Room(room) = &host.role else { return true };
-            let lasts = |timer: &Timer| matches!(timer, Timer::LeaseEnd(other) if *other <= number);
-            !host.runs() || room.id() != server || !host.timers.iter().any(lasts)
-        })
+        Look::choices(self, setup, choices);
     }
 
     /// Lets it happen. `false`, and nothing changes, if it cannot happen here.
@@ -553,14 +390,5 @@ const fn spend(budget: &mut u8) -> bool {
 fn note(scratch: &mut Scratch, node: usize, label: &str) {
     if let Some(log) = &mut scratch.log {
         log.push(Happening::At { node, label: label.to_owned() });
-    }
-}
-
-/// Whether a packet is a question that somebody waits for, or the answer to one.
-fn can_fail(packet: &Packet) -> bool {
-    match &packet.body {
-        Body::Asked(question) => question.call.wants_answer(),
-        Body::Answered(..) => true,
-        _ => false,
     }
 }

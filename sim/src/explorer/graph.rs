@@ -91,10 +91,10 @@ impl Graph {
             graph.holds.push(holds(state));
             graph.begins.push(graph.edges.len());
             actions.clear();
-            space.actions(state, &mut actions);
+            space.actions(&store, &kept, &mut scratch, &mut actions);
             let mut enabled = 0;
             for (nth, action) in actions.iter().enumerate() {
-                if !space.step(&store, (state, &kept), action, &mut to, &mut scratch) {
+                if !space.step(&store, &kept, action, &mut to, &mut scratch) {
                     continue;
                 }
                 let next_node = nodes.len() as u32;

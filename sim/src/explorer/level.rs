@@ -210,13 +210,7 @@ impl<S: Space> Crew<'_, S> {
         }
     }
 
-    fn send_out(
-        &self,
-        order: Order,
-        threads: usize,
-        common: &Common<'_, S>,
-        tick: &mut dyn FnMut() -> bool,
-    ) {
+    fn send_out(&self, order: Order, threads: usize, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) {
         for orders in &self.orders[..threads] {
             orders.send(order).expect("a thread ends only with its crew");
         }
@@ -237,8 +231,6 @@ impl<S: Space> Crew<'_, S> {
 /// What one thread has at hand.
 struct Worker<S: Space> {
     scratch: S::Scratch,
-    /// The state that was expanded last.
-    last: Option<(S::State, S::Kept)>,
     /// What was reached from one state, and by which action, with its fingerprint.
     to: Vec<S::Reached>,
     came: Vec<(usize, u64)>,
@@ -252,7 +244,6 @@ impl<S: Space> Default for Worker<S> {
     fn default() -> Self {
         Self {
             scratch: S::Scratch::default(),
-            last: None,
             to: Vec::new(),
             came: Vec::new(),
             spare: Vec::new(),
@@ -325,9 +316,8 @@ impl<S: Space> Worker<S> {
         new: &mut New<S>,
     ) -> Option<u64> {
         let (kept, table) = (ground.frontier.get(at), &ground.table);
-        let from = common.space.restore(&common.store, kept, &mut self.last);
         actions.clear();
-        common.space.actions(from, actions);
+        common.space.actions(&common.store, kept, &mut self.scratch, actions);
         assert!(actions.len() <= Link::ACTIONS_MAX, "a state has too many actions");
         if self.granted < actions.len() {
             let more = actions.len().max(GRANT);
@@ -343,7 +333,7 @@ impl<S: Space> Worker<S> {
                 self.to.push(S::Reached::default());
             }
             let to = &mut self.to[self.came.len()];
-            if common.space.step(&common.store, (from, kept), action, to, &mut self.scratch) {
+            if common.space.step(&common.store, kept, action, to, &mut self.scratch) {
                 self.came.push((nth, common.space.fingerprint(to)));
             }
         }

@@ -69,12 +69,11 @@ pub(super) fn walk<S: Space>(
     space.enter(&store, states.first()?, &mut reached);
     let mut actions = Vec::new();
     for nth in way {
-        let from = states.last()?;
         let kept = space.keep(&mut reached);
         choices.clear();
-        space.actions(from, &mut choices);
+        space.actions(&store, &kept, &mut scratch, &mut choices);
         let action = choices.get(*nth)?.clone();
-        if !space.step(&store, (from, &kept), &action, &mut reached, &mut scratch) {
+        if !space.step(&store, &kept, &action, &mut reached, &mut scratch) {
             return None;
         }
         states.push(space.state(&store, &reached));

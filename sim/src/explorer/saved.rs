@@ -107,7 +107,7 @@ pub(super) fn replay<S: Space>(
         }
         level.push((at, space.keep(&mut to)));
     }
-    let (mut scratch, mut before) = (S::Scratch::default(), None);
+    let mut scratch = S::Scratch::default();
     for next in &levels[1..] {
         let mut children = next.clone().filter(|at| needed[*at]).peekable();
         let (mut reached, mut actions) = (Vec::new(), Vec::new());
@@ -116,12 +116,11 @@ pub(super) fn replay<S: Space>(
             if !children.peek().is_some_and(is_child) {
                 continue;
             }
-            let from = space.restore(store, kept, &mut before);
             actions.clear();
-            space.actions(from, &mut actions);
+            space.actions(store, kept, &mut scratch, &mut actions);
             while let Some(at) = children.next_if(is_child) {
                 let action = actions.get(Link(seen[at].0).action()).ok_or(Unfit)?;
-                let possible = space.step(store, (from, kept), action, &mut to, &mut scratch);
+                let possible = space.step(store, kept, action, &mut to, &mut scratch);
                 if !possible || !is_it(&to, at) {
                     return Err(Unfit);
                 }

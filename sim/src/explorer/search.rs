@@ -359,10 +359,8 @@ impl<S: Space> Search<'_, S> {
         let mut links = Vec::with_capacity(met.iter().map(|new| new.order.len()).sum());
         frontier.order.clear();
         let parts = |new: &New<S>| new.parts.len() as u32;
-        let firsts: Vec<u32> = met
-            .iter()
-            .scan(0, |first, new| Some(std::mem::replace(first, *first + parts(new))))
-            .collect();
+        let firsts: Vec<u32> =
+            met.iter().scan(0, |first, new| Some(std::mem::replace(first, *first + parts(new)))).collect();
         let mut next = vec![0; met.len()];
         let least = |next: &[usize]| {
             let heads = met.iter().zip(next).map(|(new, at)| new.order.get(*at));

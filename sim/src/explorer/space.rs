@@ -27,16 +27,22 @@ pub trait Space: Sync {
     fn init(&self) -> Vec<Self::State>;
 
     /// Everything that may happen next, in a fixed order. At most 2²⁴ actions.
-    fn actions(&self, state: &Self::State, actions: &mut Vec<Self::Action>);
+    fn actions(
+        &self,
+        store: &Self::Store,
+        kept: &Self::Kept,
+        scratch: &mut Self::Scratch,
+        actions: &mut Vec<Self::Action>,
+    );
 
     /// Reaches an initial state.
     fn enter(&self, store: &Self::Store, state: &Self::State, to: &mut Self::Reached);
 
-    /// Reaches the state that follows; `false` if the action leads nowhere. `from`: as it is and as it was kept.
+    /// Reaches the state that follows; `false` if the action leads nowhere.
     fn step(
         &self,
         store: &Self::Store,
-        from: (&Self::State, &Self::Kept),
+        from: &Self::Kept,
         action: &Self::Action,
         to: &mut Self::Reached,
         scratch: &mut Self::Scratch,
@@ -107,7 +113,7 @@ where
         self.model.init_states().into_iter().filter(|state| self.model.within_boundary(state)).collect()
     }
 
-    fn actions(&self, state: &M::State, actions: &mut Vec<M::Action>) {
+    fn actions(&self, (): &(), state: &M::State, (): &mut (), actions: &mut Vec<M::Action>) {
         self.model.actions(state, actions);
     }
 
@@ -118,7 +124,7 @@ where
     fn step(
         &self,
         (): &(),
-        (from, _): (&M::State, &M::State),
+        from: &M::State,
         action: &M::Action,
         to: &mut Option<M::State>,
         (): &mut (),

@@ -18,13 +18,13 @@ use crate::scenario::LOGIN_SERVERS_MAX;
 /// Something that was signed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Signed {
-    payload: Payload,
+    pub(super) payload: Payload,
     /// For whom.
     identity: Identity,
     /// How old it is on the clock of each LoginServer.
-    ages: [Age; LOGIN_SERVERS_MAX],
+    pub(super) ages: [Age; LOGIN_SERVERS_MAX],
     /// The cache had remembered it when it lost its memory.
-    forgotten: bool,
+    pub(super) forgotten: bool,
 }
 
 impl World {
@@ -38,10 +38,6 @@ impl World {
         }
     }
 
-    fn find_signed(&self, payload: Payload) -> Result<usize, usize> {
-        self.signed.get().binary_search_by_key(&payload, |signed| signed.payload)
-    }
-
     /// A request as its verifier sees it: a payload is as old as it is by now on the clock of the verifier. Where
     /// another time was read into it, that was told before.
     pub(super) fn seen_now(&self, setup: &Setup, node: usize, event: &mut Event) {
@@ -52,33 +48,12 @@ impl World {
         }
     }
 
-    /// How old a payload is on the clock of this LoginServer.
-    pub(super) fn age(&self, setup: &Setup, node: usize, payload: Payload) -> Option<Age> {
-        let signed = self.signed.get().get(self.find_signed(payload).ok()?)?;
-        signed.ages.get(setup.login_number(node)?).copied()
-    }
-
     /// What is signed in this request, in truth.
     pub(super) fn evidence(&self, setup: &Setup, node: usize, request: &Request) -> Option<Evidence> {
         let RequestBody::Login(Credentials::Signed { payload, age, .. }) = &request.body else { return None };
         let signed = self.find_signed(*payload).ok().and_then(|at| self.signed.get().get(at));
         let age = self.age(setup, node, *payload).unwrap_or(*age);
         Some(Evidence { identity: signed.map(|signed| signed.identity), age })
-    }
-
-    /// The payloads that can still grow older.
-    pub(super) fn age_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        if self.faults.age == 0 {
-            return;
-        }
-        for (nth, signed) in self.signed.get().iter().enumerate() {
-            for clock in 0..setup.logins().count() {
-                if signed.ages[clock] != Age::Stale {
-                    let nth = u8::try_from(nth).unwrap_or(u8::MAX);
-                    choices.push(Choice::Age { nth, clock: clock as u16 });
-                }
-            }
-        }
     }
 
     /// The window of a payload begins or ends on one clock.
@@ -105,28 +80,6 @@ impl World {
             for signed in self.signed.edit() {
                 signed.forgotten |= cache.remembers(signed.payload);
             }
-        }
-    }
-
-    /// Whether nobody could use again what a cache had remembered when it lost its memory.
-    pub(super) fn lost_payloads_are_over(&self, setup: &Setup) -> bool {
-        self.signed.get().iter().all(|signed| !signed.forgotten || self.is_over(setup, signed.payload))
-    }
-
-    /// Whether nobody could use the payload any more: its window is over on every clock, and no request that came
-    /// before is still worked on. Where skew is not counted, one clock is as good as all.
-    pub(super) fn is_over(&self, setup: &Setup, payload: Payload) -> bool {
-        let is_over = |node: usize| {
-            let working = match &self.hosts[node].get().role {
-                HostRole::Login(login) => login.works_on(payload),
-                _ => false,
-            };
-            self.age(setup, node, payload) == Some(Age::Stale) && !working
-        };
-        if setup.settings.policy.signature_memory_counts_skew {
-            setup.logins().all(is_over)
-        } else {
-            setup.logins().any(is_over)
         }
     }
 }

@@ -38,11 +38,6 @@ impl World {
         }
     }
 
-    /// The newest connection of the attacker to a RoomServer.
-    pub(super) fn attackers_conn(&self, setup: &Setup) -> Option<ConnId> {
-        self.conns.iter().map(|(conn, _)| conn).rfind(|conn| setup.is_attackers(*conn))
-    }
-
     /// A server says something to the attacker. It takes no time: he can always wait himself.
     pub(super) fn told_attacker(
         &mut self,

@@ -6,15 +6,6 @@ use gatepass_core::role::Outage;
 use super::{edit::Traffic, *};
 
 impl World {
-    /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
-    /// nobody looks whether anything is under way, and nothing overtakes it.
-    pub(super) fn losses_can_wait(&self, setup: &Setup) -> bool {
-        setup.reductions.has(Reduction::LostWhenMissed)
-            && !setup.scenario.patient
-            && !setup.scenario.at_rest
-            && self.faults.reorder == 0
-    }
-
     /// A question or its answer is lost, and whoever asked hears that there will be no answer.
     pub(super) fn fail(&mut self, setup: &Setup, pick: Pick, scratch: &mut Scratch) -> bool {
         let Some(packet) = self.under_way(pick).cloned() else { return false };
@@ -43,17 +34,12 @@ impl World {
         true
     }
 
-    /// The connection that a player is at, if it is open.
-    pub(super) fn conn_of(&self, player: usize) -> Option<ConnId> {
-        match &self.hosts.get(player)?.get().role {
-            HostRole::Player(player) => player.conn(),
-            _ => None,
-        }
-    }
-
     /// A player's connection breaks. The player knows at once; the server hears of it in time.
     pub(super) fn hang_up(&mut self, setup: &Setup, player: usize, scratch: &mut Scratch) -> bool {
-        let Some(conn) = self.conn_of(player).filter(|_| player < setup.players()) else { return false };
+        if player >= setup.players() {
+            return false;
+        }
+        let Some(conn) = self.conn_of(player) else { return false };
         self.faults.hang_up -= 1;
         note(scratch, player, "loses its connection");
         self.change_net(Traffic::LoseOn(lane(conn), player), scratch);

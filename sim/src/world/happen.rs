@@ -176,15 +176,6 @@ impl World {
         true
     }
 
-    /// How the cache may begin anew.
-    pub(super) fn cache_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        if !self.hosts[setup.cache()].get().up {
-            return;
-        }
-        choices.extend((self.faults.lose_cache > 0).then_some(Choice::LoseCache));
-        choices.extend((self.faults.renew_cache > 0).then_some(Choice::RenewCache));
-    }
-
     /// The cache begins anew. After an orderly end the next one hears what was used, and nothing else.
     pub(super) fn renew_cache(&mut self, setup: &Setup, orderly: bool, scratch: &mut Scratch) -> bool {
         if !self.hosts[setup.cache()].get().up {
@@ -253,7 +244,7 @@ impl World {
         let Some(link) = self.links.of_node(room) else { return false };
         self.links.set(room, None);
         let center = setup.center();
-        if self.loses_kick(link, crashed) {
+        if self.net.shared().get().loses_kick(link, crashed) {
             self.past.kick_lost = true;
         }
         for node in [center, room] {
@@ -265,41 +256,6 @@ impl World {
         }
         scratch.tell(room, Event::Unlinked);
         true
-    }
-
-    /// Whether a kick is on this link that is lost with it, and not with the node that crashes at its end. The choice
-    /// [says so](Self::subject).
-    fn loses_kick(&self, link: ConnId, crashed: Option<usize>) -> bool {
-        let is_it = |packet: &Shared<Packet>| {
-            let packet = packet.get();
-            packet.lane == lane(link) && is_kick(&packet.body) && Some(usize::from(packet.to)) != crashed
-        };
-        self.net.shared().get().packets.iter().any(is_it)
-    }
-
-    /// What a choice that is about no packet says of the network, which it does not look at otherwise: what is on a link
-    /// that it cuts; which links are spoken of.
-    pub(crate) fn subject(&self, setup: &Setup, choice: Choice) -> u64 {
-        let net = self.net.shared().get();
-        let links = self.links.shared().get();
-        let loses_kick = |room: usize, crashed: Option<usize>| {
-            links.of_node(room).is_some_and(|link| self.loses_kick(link, crashed))
-        };
-        match choice {
-            Choice::Crash(node) if usize::from(node) == setup.center() => {
-                let center = Some(setup.center());
-                setup.rooms().fold(1, |all, room| all << 1 | u64::from(loses_kick(room, center)))
-            }
-            Choice::Crash(node) => u64::from(loses_kick(node.into(), Some(node.into()))),
-            Choice::Cut(room) => u64::from(loses_kick(room.into(), None)),
-            Choice::Link(_) => {
-                let lanes = net.packets.iter().map(|packet| packet.get().lane);
-                lanes
-                    .filter(|lane| u64::from(*lane) >= FIRST_LINK)
-                    .fold(0, |all, lane| fingerprint(&(all, lane)))
-            }
-            _ => 0,
-        }
     }
 
     /// Every player's connection to this RoomServer breaks.
@@ -320,7 +276,7 @@ const fn spend_fire(budget: &mut u8) -> bool {
     *budget == ALWAYS || spend(budget)
 }
 
-const fn is_kick(body: &Body) -> bool {
+pub(super) const fn is_kick(body: &Body) -> bool {
     matches!(
         body,
         Body::Message(_, Message::ToCenter(ToCenter::Kick(_)))

@@ -45,18 +45,18 @@ const OTHERS: usize = Slot::Broken as usize + 1;
 /// The parts of all worlds of a search.
 #[derive(Debug, Default)]
 pub struct Store {
-    hosts: Parts<Host>,
+    pub(super) hosts: Parts<Host>,
     pub(super) nets: Parts<Net>,
-    conns: Parts<Conns>,
-    links: Parts<Links>,
+    pub(super) conns: Parts<Conns>,
+    pub(super) links: Parts<Links>,
     ledgers: Parts<Ledger>,
-    faults: Parts<Faults>,
-    fires: Parts<Fires>,
-    waiting: Parts<Nodes>,
+    pub(super) faults: Parts<Faults>,
+    pub(super) fires: Parts<Fires>,
+    pub(super) waiting: Parts<Nodes>,
     pasts: Parts<Past>,
-    lost_leases: Parts<Vec<(ServerId, u32)>>,
-    attackers: Parts<Attacker>,
-    signed: Parts<Vec<Signed>>,
+    pub(super) lost_leases: Parts<Vec<(ServerId, u32)>>,
+    pub(super) attackers: Parts<Attacker>,
+    pub(super) signed: Parts<Vec<Signed>>,
     pub(super) broken: Parts<Option<Broken>>,
     /// What threads learned of steps.
     pub(super) board: Board,
@@ -213,7 +213,8 @@ pub(super) fn print_of<T: Clone + Hash>(slot: usize, part: &Shared<T>) -> u64 {
 }
 
 impl Packed {
-    fn nodes(&self) -> usize {
+    /// Places of nodes.
+    pub(super) fn nodes(&self) -> usize {
         self.0.len() - PRINT - OTHERS
     }
 

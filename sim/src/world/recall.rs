@@ -11,10 +11,14 @@ use std::{
     mem::discriminant,
 };
 
+use smallvec::SmallVec;
+
 use super::{
+    choices::{Prospect, Standing},
     edit::Traffic,
     lesson::Learned,
     pack::{Parts, Slot, Visit, print_of},
+    view::{OnWay, View},
     *,
 };
 
@@ -66,7 +70,7 @@ fn kind_of(choice: Choice) -> u64 {
 #[derive(Debug, Default)]
 pub(super) struct Recall {
     /// Which parts decided what came of a choice: sets of them, a bit each.
-    decisive: Map<Vec<u64>>,
+    decisive: Map<SmallVec<[u64; 2]>>,
     /// What came of it, by the choice and the numbers of those parts.
     outcomes: Map<Outcome>,
     /// Parts that outcomes put in their places.
@@ -79,28 +83,16 @@ pub(super) struct Recall {
     /// What comes of a network by traffic, and of a ledger by what it is told.
     nets: Map<After>,
     ledgers: Map<After>,
-    /// What is under way, by network.
-    under_way: Vec<Option<UnderWay>>,
+    /// What is under way, by network, in order.
+    under_way: Vec<Option<Arc<[OnWay]>>>,
     /// Networks in which nothing is that may not be worth a choice: mostly that is all that is asked, and a byte each
     /// stays at hand.
     quiet: Vec<bool>,
+    /// How nodes stand, by their numbers.
+    standings: Vec<Option<Standing>>,
     /// What was learned and the others have not been told, if there are others.
     pub(super) lessons: Vec<Learned>,
     pub(super) shares: bool,
-}
-
-/// What is under way in a network, each with a name of it and its [subject](Net::subject).
-#[derive(Clone, Debug)]
-struct UnderWay {
-    /// First what may not be worth a choice.
-    packets: Arc<[(Pick, u64)]>,
-    arrivals: usize,
-}
-
-impl UnderWay {
-    fn arrivals(&self) -> &[(Pick, u64)] {
-        &self.packets[..self.arrivals]
-    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -139,35 +131,61 @@ pub struct Memory {
     /// A world to play in, and what it is.
     stage: Option<(World, Packed)>,
     /// What is under way in the world that was left last, by its network.
-    left: Option<(u32, UnderWay)>,
+    left: Option<(u32, Arc<[OnWay]>)>,
+    /// How its nodes stand.
+    standings: Vec<Standing>,
     /// Its place on the board.
     pub(super) place: Option<usize>,
 }
 
 impl Memory {
-    /// Makes a choice in a world, which is also there as `packed`, and then, as [`World::settle`] does, whatever is not
-    /// worth one.
+    /// Everything that may happen next in a world, as [`World::choices`] says.
+    pub(crate) fn choices(&mut self, on: Context<'_>, packed: &Packed, choices: &mut Vec<Choice>) {
+        let left = self.left_by(on, packed);
+        self.standings.clear();
+        let numbers = packed.numbers()[..packed.nodes()].iter();
+        self.standings.extend(numbers.map(|number| self.recall.standing(on, *number)));
+        let view = View { store: on.store, packed, under_way: &left, standings: &self.standings };
+        Look::choices(&view, on.setup, choices);
+        debug_assert_eq!(
+            *choices,
+            {
+                let mut all = Vec::new();
+                World::unpack(on.store, packed).choices(on.setup, &mut all);
+                all
+            },
+            "the choices are those of the world"
+        );
+        self.left = Some((packed.number(packed.slot(Slot::Net)), left));
+    }
+
+    /// What is under way in a world that is left.
+    fn left_by(&mut self, on: Context<'_>, packed: &Packed) -> Arc<[OnWay]> {
+        let net = packed.number(packed.slot(Slot::Net));
+        match self.left.take() {
+            Some((number, left)) if number == net => left,
+            _ => self.recall.under_way(on, net),
+        }
+    }
+
+    /// Makes a choice in a world and then, as [`World::settle`] does, whatever is not worth one.
     pub(crate) fn follow(
         &mut self,
         on: Context<'_>,
-        (from, packed): (&World, &Packed),
+        packed: &Packed,
         choice: Choice,
         to: &mut Packed,
     ) -> bool {
-        let net = packed.number(packed.slot(Slot::Net));
-        let left = match self.left.take() {
-            Some((number, left)) if number == net => left,
-            _ => self.recall.under_way(on, net),
-        };
-        let possible = self.follow_from(on, (from, packed, &left), choice, to);
-        self.left = Some((net, left));
+        let left = self.left_by(on, packed);
+        let possible = self.follow_from(on, (packed, &left), choice, to);
+        self.left = Some((packed.number(packed.slot(Slot::Net)), left));
         possible
     }
 
     fn follow_from(
         &mut self,
         on: Context<'_>,
-        (from, packed, left): (&World, &Packed, &UnderWay),
+        (packed, left): (&Packed, &[OnWay]),
         choice: Choice,
         to: &mut Packed,
     ) -> bool {
@@ -175,23 +193,24 @@ impl Memory {
         let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
         let key = match choice.pick() {
             Some(pick) => {
-                let name = left.packets.iter().find(|it| it.0 == pick).map_or(0, |it| it.1);
+                let name = left.iter().find(|it| it.prospect.pick == pick).map_or(0, |it| it.name);
                 fold(kind_of(choice) ^ name)
             }
-            None => fingerprint(&(choice, from.subject(on.setup, choice))),
+            None => {
+                let view = View { store: on.store, packed, under_way: left, standings: &[] };
+                fingerprint(&(choice, view.subject(on.setup, choice)))
+            }
         };
         if !self.choose(on, to, choice, key) {
             return false;
         }
         'settle: while to.number(broken) == packed.number(broken) && !self.recall.is_quiet(to.number(net)) {
-            let under_way = if to.number(net) == packed.number(net) {
-                left.clone()
-            } else {
-                self.recall.under_way(on, to.number(net))
-            };
-            for &(pick, name) in under_way.arrivals() {
+            let under_way = self.recall.under_way(on, to.number(net));
+            for packet in under_way.iter().filter(|packet| packet.may_arrive) {
+                let (pick, name) = (packet.prospect.pick, packet.name);
                 // What did not arrive at once before does not now, unless something has changed that it depends on.
-                let waits = left.arrivals().contains(&(pick, name)) && {
+                let was_there = |it: &OnWay| it.may_arrive && it.prospect.pick == pick && it.name == name;
+                let waits = left.iter().any(was_there) && {
                     let same = |slot: usize| to.number(slot) == packed.number(slot);
                     let node = usize::from(pick.to);
                     let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
@@ -423,29 +442,40 @@ impl Recall {
         self.quiet.get(net as usize) == Some(&true)
     }
 
-    fn under_way(&mut self, on: Context<'_>, net: u32) -> UnderWay {
+    fn under_way(&mut self, on: Context<'_>, net: u32) -> Arc<[OnWay]> {
         let at = net as usize;
         if let Some(Some(under_way)) = self.under_way.get(at) {
-            return under_way.clone();
+            return Arc::clone(under_way);
         }
         let all = on.store.nets.get(net).get();
-        let (mut packets, mut arrivals, mut last) = (Vec::new(), Vec::new(), None);
-        for place in 0..all.packets.len() {
-            let pick = all.pick(place, last);
-            last = Some(pick);
-            packets.push((pick, fingerprint(&(pick, all.subject(pick)))));
-        }
+        let mut arrivals = Vec::new();
         all.may_arrive(on.setup, &mut arrivals);
-        // They stay in order.
-        packets.sort_by_key(|(pick, _)| !arrivals.contains(pick));
-        let under_way = UnderWay { packets: packets.into(), arrivals: arrivals.len() };
+        let on_way = |prospect: Prospect| {
+            let pick = prospect.pick;
+            let name = fingerprint(&(pick, all.subject(pick)));
+            OnWay { prospect, name, may_arrive: arrivals.contains(&pick) }
+        };
+        let under_way: Arc<[OnWay]> = all.prospects().map(on_way).collect();
         if self.under_way.len() <= at {
             self.under_way.resize(at + 1, None);
             self.quiet.resize(at + 1, false);
         }
-        self.under_way[at] = Some(under_way.clone());
-        self.quiet[at] = under_way.arrivals == 0;
+        self.under_way[at] = Some(Arc::clone(&under_way));
+        self.quiet[at] = arrivals.is_empty();
         under_way
+    }
+
+    fn standing(&mut self, on: Context<'_>, host: u32) -> Standing {
+        let at = host as usize;
+        if let Some(Some(standing)) = self.standings.get(at) {
+            return *standing;
+        }
+        let standing = Standing::of(on.setup, on.store.hosts.get(host).get());
+        if self.standings.len() <= at {
+            self.standings.resize(at + 1, None);
+        }
+        self.standings[at] = Some(standing);
+        standing
     }
 }
 
