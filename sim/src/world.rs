@@ -7,8 +7,10 @@ mod choices;
 mod edit;
 mod effects;
 mod faults;
+mod follow;
 mod happen;
 mod lesson;
+mod networks;
 mod pack;
 mod part;
 mod recall;
@@ -31,11 +33,11 @@ use gatepass_core::{
     role::{Command, Effect, Effects, Event, Step, Timer},
 };
 
-pub(crate) use self::recall::Context;
+pub(crate) use self::follow::Context;
 use self::{age::Signed, choices::Look, edit::Named, part::Part};
 pub use self::{
+    follow::Memory,
     pack::{Packed, Store},
-    recall::Memory,
 };
 use crate::{
     attacker::Attacker,

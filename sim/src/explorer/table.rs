@@ -46,7 +46,7 @@ impl Link {
 #[derive(Debug)]
 pub(super) struct Table {
     /// It grows where it is: fresh memory is what costs most of all.
-    pieces: Vec<Box<[Slot]>>,
+    pieces: Vec<Box<[Slot; PIECE]>>,
     /// Filled slots, and those that threads may still fill before they ask again.
     granted: AtomicU64,
 }
@@ -68,7 +68,10 @@ impl Table {
     }
 
     fn extend(&mut self, slots: usize) {
-        let piece = || std::iter::repeat_with(Slot::default).take(PIECE).collect();
+        let piece = || {
+            let slots: Vec<Slot> = std::iter::repeat_with(Slot::default).take(PIECE).collect();
+            slots.try_into().expect("so many were taken")
+        };
         self.pieces.resize_with(slots.div_ceil(PIECE), piece);
     }
 
@@ -184,7 +187,7 @@ impl Table {
 
     /// All that is there, in no order.
     pub(super) fn entries(&self) -> impl Iterator<Item = (u64, Link)> {
-        self.pieces.iter().flatten().filter_map(|slot| {
+        self.pieces.iter().flat_map(|piece| piece.iter()).filter_map(|slot| {
             let print = slot.print.load(Ordering::Relaxed);
             (print != 0).then(|| (print, Link(!slot.link.load(Ordering::Relaxed))))
         })

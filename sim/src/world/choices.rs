@@ -28,6 +28,9 @@ pub(super) struct Standing {
 }
 
 impl Standing {
+    /// As every node stands most of the time.
+    pub(super) const IDLE: Self = Self { up: true, paused: false, timers: false };
+
     pub(super) fn of(setup: &Setup, host: &Host) -> Self {
         let ever = |timer: &Timer| setup.fires[TimerKind::of(timer) as usize] > 0;
         let timers = setup.scenario.patient || setup.faults().clock_jump > 0;
@@ -70,6 +73,15 @@ impl Net {
     }
 }
 
+/// Whether a message that will be lost may as well stay under way until another one on its lane would come: then nobody
+/// looks whether anything is under way, and nothing overtakes it.
+fn losses_can_wait(setup: &Setup, faults: &Faults) -> bool {
+    setup.reductions.has(Reduction::LostWhenMissed)
+        && !setup.scenario.patient
+        && !setup.scenario.at_rest
+        && faults.reorder == 0
+}
+
 /// Whether a packet is a question that somebody waits for, or the answer to one.
 fn can_fail(packet: &Packet) -> bool {
     match &packet.body {
@@ -84,6 +96,8 @@ pub(super) trait Look {
     fn nodes(&self) -> usize;
     fn host(&self, node: usize) -> &Host;
     fn standing(&self, setup: &Setup, node: usize) -> Standing;
+    /// Every node runs, and no timer of any may run out.
+    fn is_idle(&self) -> bool;
     fn net(&self) -> &Net;
     fn prospects(&self) -> impl Iterator<Item = Prospect>;
     fn conns(&self) -> &Conns;
@@ -109,11 +123,11 @@ pub(super) trait Look {
                 choices.push(Choice::Begin(node as u16));
             }
         }
-        let faults = self.faults();
-        let when_missed = self.losses_can_wait(setup);
+        let (faults, idle) = (self.faults(), self.is_idle());
+        let when_missed = losses_can_wait(setup, faults);
         for Prospect { pick, has_next, is_question, can_fail } in self.prospects() {
             // What comes to a stopped process waits in its socket.
-            if self.standing(setup, usize::from(pick.to)).paused {
+            if !idle && self.standing(setup, usize::from(pick.to)).paused {
                 continue;
             }
             if faults.fail_service > 0 && pick.nth == 0 && can_fail {
@@ -131,18 +145,32 @@ pub(super) trait Look {
                 choices.push(Choice::Drop(pick));
             }
         }
-        for node in 0..self.nodes() {
-            let standing = self.standing(setup, node);
-            if standing.runs() && standing.timers {
-                self.timer_choices(setup, node, choices);
+        if !idle {
+            for node in 0..self.nodes() {
+                let standing = self.standing(setup, node);
+                if standing.runs() && standing.timers {
+                    self.timer_choices(setup, node, faults, choices);
+                }
             }
         }
-        self.fault_choices(setup, choices);
-        self.age_choices(setup, choices);
+        if !idle || *faults != Faults::default() {
+            self.fault_choices(setup, faults, choices);
+        }
+        if setup.scenario.attacker.is_some() {
+            self.attacks(setup, choices);
+        }
+        if self.standing(setup, setup.cache()).up {
+            choices.extend((faults.lose_cache > 0).then_some(Choice::LoseCache));
+            choices.extend((faults.renew_cache > 0).then_some(Choice::RenewCache));
+        }
+        self.link_choices(setup, faults, choices);
+        if faults.age > 0 {
+            self.age_choices(setup, choices);
+        }
     }
 
-    fn timer_choices(&self, setup: &Setup, node: usize, choices: &mut Vec<Choice>) {
-        let (host, fires, faults) = (self.host(node), self.fires(), self.faults());
+    fn timer_choices(&self, setup: &Setup, node: usize, faults: &Faults, choices: &mut Vec<Choice>) {
+        let (host, fires) = (self.host(node), self.fires());
         let mut last = (None, 0);
         for timer in &host.timers {
             let kind = TimerKind::of(timer);
@@ -161,8 +189,7 @@ pub(super) trait Look {
         }
     }
 
-    fn fault_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        let faults = self.faults();
+    fn fault_choices(&self, setup: &Setup, faults: &Faults, choices: &mut Vec<Choice>) {
         let mut crash = |node: usize, budget: u8| {
             if !self.standing(setup, node).up {
                 choices.push(Choice::Restart(node as u16));
@@ -195,16 +222,20 @@ pub(super) trait Look {
                 }
             }
         }
-        if self.attacker().moves > 0 {
+    }
+
+    fn attacks(&self, setup: &Setup, choices: &mut Vec<Choice>) {
+        let attacker = self.attacker();
+        if attacker.moves > 0 {
             let connected = self.attackers_conn(setup).is_some();
-            choices.extend(self.attacker().attacks(setup, connected).into_iter().map(Choice::Attack));
+            choices.extend(attacker.attacks(setup, connected).into_iter().map(Choice::Attack));
         }
-        if self.standing(setup, setup.cache()).up {
-            choices.extend((faults.lose_cache > 0).then_some(Choice::LoseCache));
-            choices.extend((faults.renew_cache > 0).then_some(Choice::RenewCache));
-        }
+    }
+
+    fn link_choices(&self, setup: &Setup, faults: &Faults, choices: &mut Vec<Choice>) {
+        let links = self.links();
         for room in setup.rooms() {
-            if self.links().of_node(room).is_some() {
+            if links.of_node(room).is_some() {
                 if faults.cut_link > 0 {
                     choices.push(Choice::Cut(room as u16));
                 }
@@ -216,9 +247,6 @@ pub(super) trait Look {
 
     /// The payloads that can still grow older.
     fn age_choices(&self, setup: &Setup, choices: &mut Vec<Choice>) {
-        if self.faults().age == 0 {
-            return;
-        }
         for (nth, signed) in self.signed().iter().enumerate() {
             for clock in 0..setup.logins().count() {
                 if signed.ages[clock] != Age::Stale {
@@ -227,15 +255,6 @@ pub(super) trait Look {
                 }
             }
         }
-    }
-
-    /// Whether a message that will be lost may as well stay under way until another one on its lane would come: then
-    /// nobody looks whether anything is under way, and nothing overtakes it.
-    fn losses_can_wait(&self, setup: &Setup) -> bool {
-        setup.reductions.has(Reduction::LostWhenMissed)
-            && !setup.scenario.patient
-            && !setup.scenario.at_rest
-            && self.faults().reorder == 0
     }
 
     /// Time in a world has no length: any armed timer may run out, but for the order that clocks within their
@@ -365,6 +384,11 @@ impl Look for World {
 
     fn standing(&self, setup: &Setup, node: usize) -> Standing {
         Standing::of(setup, self.host(node))
+    }
+
+    /// Who looks at every node once need not ask first.
+    fn is_idle(&self) -> bool {
+        false
     }
 
     fn net(&self) -> &Net {

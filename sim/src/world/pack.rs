@@ -233,6 +233,11 @@ impl Packed {
         &self.0[PRINT..]
     }
 
+    /// The same, to put others in their places. Then the fingerprint changes too.
+    pub(super) fn numbers_mut(&mut self) -> &mut [u32] {
+        &mut self.0[PRINT..]
+    }
+
     /// The number of a part.
     pub(super) fn number(&self, slot: usize) -> u32 {
         self.0[PRINT + slot]

@@ -3,6 +3,7 @@
 use super::{
     age::Signed,
     choices::{Prospect, Standing},
+    networks::OnWay,
     pack::{Parts, Slot},
     *,
 };
@@ -14,16 +15,8 @@ pub(super) struct View<'a> {
     pub(super) under_way: &'a [OnWay],
     /// Of each node.
     pub(super) standings: &'a [Standing],
-}
-
-/// A packet under way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct OnWay {
-    pub(super) prospect: Prospect,
-    /// Names it and its [subject](Net::subject).
-    pub(super) name: u64,
-    /// Its arrival may not be worth a choice.
-    pub(super) may_arrive: bool,
+    /// All of them stand idle.
+    pub(super) idle: bool,
 }
 
 impl View<'_> {
@@ -43,6 +36,10 @@ impl Look for View<'_> {
 
     fn standing(&self, _: &Setup, node: usize) -> Standing {
         self.standings[node]
+    }
+
+    fn is_idle(&self) -> bool {
+        self.idle
     }
 
     fn net(&self) -> &Net {

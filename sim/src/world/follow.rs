@@ -1,0 +1,255 @@
+//! Steps between worlds that wait: recalled where they can be, played where they must be.
+
+use std::mem::discriminant;
+
+use super::{
+    choices::Standing,
+    lesson::Learned,
+    networks::OnWay,
+    pack::{Parts, Slot, Visit, print_of},
+    recall::{After, Recall, SLOTS_MAX, circumstances, fold},
+    view::View,
+    *,
+};
+
+/// That a packet may arrive at once is asked: with the name of the packet that is a key, as the kind of a choice is.
+const ARRIVES_AT_ONCE: u64 = 1;
+
+/// Of which kind a choice is.
+fn kind_of(choice: Choice) -> u64 {
+    fingerprint(&discriminant(&choice))
+}
+
+/// What stays the same in one search.
+#[derive(Clone, Copy)]
+pub(crate) struct Context<'a> {
+    pub(crate) setup: &'a Setup,
+    pub(crate) store: &'a Store,
+}
+
+/// What one thread has at hand.
+#[derive(Debug, Default)]
+pub struct Memory {
+    scratch: Scratch,
+    pub(super) recall: Recall,
+    /// A world to play in, and what it is.
+    stage: Option<(World, Packed)>,
+    /// What is under way in the world that was left last, by its network.
+    left: Option<(u32, Arc<[OnWay]>)>,
+    /// How its nodes stand.
+    standings: Vec<Standing>,
+    /// Its place on the board.
+    pub(super) place: Option<usize>,
+}
+
+impl Memory {
+    /// Everything that may happen next in a world, as [`World::choices`] says.
+    pub(crate) fn choices(&mut self, on: Context<'_>, packed: &Packed, choices: &mut Vec<Choice>) {
+        let left = self.left_by(on, packed);
+        self.standings.clear();
+        let numbers = packed.numbers()[..packed.nodes()].iter();
+        self.standings.extend(numbers.map(|number| self.recall.standing(on, *number)));
+        let idle = self.standings.iter().all(|standing| *standing == Standing::IDLE);
+        let view = View { store: on.store, packed, under_way: &left, standings: &self.standings, idle };
+        Look::choices(&view, on.setup, choices);
+        debug_assert_eq!(
+            *choices,
+            {
+                let mut all = Vec::new();
+                World::unpack(on.store, packed).choices(on.setup, &mut all);
+                all
+            },
+            "the choices are those of the world"
+        );
+        self.left = Some((packed.number(packed.slot(Slot::Net)), left));
+    }
+
+    /// What is under way in a world that is left.
+    fn left_by(&mut self, on: Context<'_>, packed: &Packed) -> Arc<[OnWay]> {
+        let net = packed.number(packed.slot(Slot::Net));
+        match self.left.take() {
+            Some((number, left)) if number == net => left,
+            _ => self.recall.networks.under_way(on, net),
+        }
+    }
+
+    /// Makes a choice in a world and then, as [`World::settle`] does, whatever is not worth one.
+    pub(crate) fn follow(
+        &mut self,
+        on: Context<'_>,
+        packed: &Packed,
+        choice: Choice,
+        to: &mut Packed,
+    ) -> bool {
+        let left = self.left_by(on, packed);
+        let possible = self.follow_from(on, (packed, &left), choice, to);
+        self.left = Some((packed.number(packed.slot(Slot::Net)), left));
+        possible
+    }
+
+    fn follow_from(
+        &mut self,
+        on: Context<'_>,
+        (packed, left): (&Packed, &[OnWay]),
+        choice: Choice,
+        to: &mut Packed,
+    ) -> bool {
+        to.copy(packed);
+        let from = packed.numbers();
+        let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
+        let key = match choice.pick() {
+            Some(pick) => {
+                let name = left.iter().find(|it| it.prospect.pick == pick).map_or(0, |it| it.name);
+                fold(kind_of(choice) ^ name)
+            }
+            None => {
+                let view = View {
+                    store: on.store,
+                    packed,
+                    under_way: left,
+                    standings: &self.standings,
+                    idle: false,
+                };
+                fingerprint(&(choice, view.subject(on.setup, choice)))
+            }
+        };
+        if !self.choose(on, to, choice, key) {
+            return false;
+        }
+        'settle: while to.number(broken) == from[broken] && !self.recall.networks.is_quiet(to.number(net)) {
+            let under_way = self.recall.networks.under_way(on, to.number(net));
+            for packet in under_way.iter().filter(|packet| packet.may_arrive) {
+                let (pick, name) = (packet.prospect.pick, packet.name);
+                // What did not arrive at once before does not now, unless something has changed that it depends on.
+                let was_there = |it: &OnWay| it.may_arrive && it.prospect.pick == pick && it.name == name;
+                let waits = left.iter().any(was_there) && {
+                    let same = |slot: usize| to.number(slot) == from[slot];
+                    let node = usize::from(pick.to);
+                    let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
+                    same(node)
+                        && (node >= on.setup.players() || certain.iter().all(|it| same(packed.slot(*it))))
+                };
+                if waits {
+                    continue;
+                }
+                let arrives =
+                    |world: &mut World, scratch: &mut Scratch| world.arrives_at_once(on.setup, pick, scratch);
+                if self.play(on, to, fold(ARRIVES_AT_ONCE ^ name), arrives) {
+                    let choice = Choice::Deliver(pick);
+                    self.choose(on, to, choice, fold(kind_of(choice) ^ name));
+                    continue 'settle;
+                }
+            }
+            break;
+        }
+        debug_assert_eq!(
+            World::unpack(on.store, to).pack(on.store),
+            *to,
+            "the fingerprint is that of the parts"
+        );
+        true
+    }
+
+    /// `key` names the choice completely, and what it says of the network.
+    fn choose(&mut self, on: Context<'_>, to: &mut Packed, choice: Choice, key: u64) -> bool {
+        self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch))
+    }
+
+    /// Plays, or recalls what came of it. `key` names completely what is played.
+    fn play(
+        &mut self,
+        on: Context<'_>,
+        to: &mut Packed,
+        key: u64,
+        play: impl FnOnce(&mut World, &mut Scratch) -> bool,
+    ) -> bool {
+        let remembers = on.setup.reductions.has(Reduction::RememberedSteps) && to.slots() <= SLOTS_MAX;
+        if remembers && let Some(possible) = self.recall.again(on, to, key) {
+            return possible;
+        }
+        let (world, is) = self.stage.get_or_insert_with(|| (World::unpack(on.store, to), to.clone()));
+        world.become_packed(on.store, is, to);
+        world.visit(on.store, &mut Begin);
+        self.scratch.named = Some(Named::default());
+        let possible = play(world, &mut self.scratch);
+        let named = self.scratch.named.take().unwrap_or_default();
+        let mut seen =
+            Seen { to, from: is, looked_at: 0, replaced: Vec::new(), print: 0, net: None, ledger: None };
+        world.visit(on.store, &mut seen);
+        let Seen { looked_at, replaced, print, net, ledger, .. } = seen;
+        let broken = is.slot(Slot::Broken);
+        // What breaks it depends on the ledger, which nobody looked at.
+        if remembers && to.number(broken) == is.number(broken) {
+            let number = |slot: Slot| is.number(is.slot(slot));
+            let traffic = net.filter(|_| !named.traffic.is_empty()).map(|after| {
+                let name = named.traffic.iter().fold(0, |name, change| fingerprint(&(name, change.print())));
+                (name, named.traffic.as_slice().into(), number(Slot::Net), after)
+            });
+            let told = ledger.filter(|_| named.ledger != 0);
+            let learned = Learned {
+                key,
+                looked_at,
+                circumstances: circumstances(key, looked_at, is.numbers()),
+                possible,
+                replaced: replaced.into(),
+                print,
+                traffic,
+                told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
+            };
+            self.recall.learn(on, &learned);
+            if self.recall.shares {
+                self.recall.lessons.push(learned);
+            }
+        }
+        is.copy(to);
+        possible
+    }
+}
+
+/// Nobody has looked yet.
+struct Begin;
+
+impl Visit for Begin {
+    fn part<T: Clone + Hash + PartialEq>(&mut self, _: usize, part: &mut Part<T>, _: &Parts<T>) {
+        part.begin();
+    }
+}
+
+/// Sees what was looked at and what has changed.
+struct Seen<'a> {
+    to: &'a mut Packed,
+    from: &'a Packed,
+    looked_at: u64,
+    replaced: Vec<(u8, u32)>,
+    print: u64,
+    /// What became of a network and of a ledger that nobody looked at.
+    net: Option<After>,
+    ledger: Option<After>,
+}
+
+impl Visit for Seen<'_> {
+    fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, all: &Parts<T>) {
+        let looked_at = part.was_looked_at();
+        if looked_at && slot < SLOTS_MAX {
+            self.looked_at |= 1 << slot;
+        }
+        let before = self.from.number(slot);
+        let mut after = After { number: before, print: 0 };
+        if part.has_changed() {
+            after.number = all.number(part.shared());
+        }
+        if after.number != before {
+            let lost = print_of(slot, all.get(before));
+            after.print = print_of(slot, part.shared()).wrapping_sub(lost);
+            self.to.set(slot, after.number, after.print);
+        }
+        if !looked_at && slot == self.from.slot(Slot::Net) {
+            self.net = Some(after);
+        } else if !looked_at && slot == self.from.slot(Slot::Ledger) {
+            self.ledger = Some(after);
+        } else if after.number != before {
+            self.replaced.push((slot as u8, after.number));
+            self.print = self.print.wrapping_add(after.print);
+        }
+    }
+}
