@@ -102,6 +102,50 @@ pub struct Faults {
     pub age: u8,
 }
 
+impl Faults {
+    /// All of them.
+    pub(crate) const fn budgets(&mut self) -> [&mut u8; 17] {
+        let Self {
+            drop,
+            duplicate,
+            reorder,
+            crash_room,
+            crash_center,
+            crash_login,
+            lose_cache,
+            renew_cache,
+            crash_cache,
+            crash_accounts,
+            fail_service,
+            cut_link,
+            hang_up,
+            pause_room,
+            drain_room,
+            clock_jump,
+            age,
+        } = self;
+        [
+            drop,
+            duplicate,
+            reorder,
+            crash_room,
+            crash_center,
+            crash_login,
+            lose_cache,
+            renew_cache,
+            crash_cache,
+            crash_accounts,
+            fail_service,
+            cut_link,
+            hang_up,
+            pause_room,
+            drain_room,
+            clock_jump,
+            age,
+        ]
+    }
+}
+
 /// Who vouches for players, and how the members of what he signs are called.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]

@@ -3,6 +3,7 @@
 
 mod age;
 mod attack;
+mod budgets;
 mod choices;
 mod edit;
 mod effects;
@@ -310,7 +311,7 @@ impl World {
                 waits
             }
             Choice::Deliver(pick) => {
-                if pick.nth > 0 && !spend(&mut self.faults.reorder) {
+                if pick.nth > 0 && !self.spend(|faults| &mut faults.reorder) {
                     return false;
                 }
                 self.deliver(pick, scratch) && {
@@ -318,10 +319,10 @@ impl World {
                     true
                 }
             }
-            Choice::Drop(pick) => self.faults.drop > 0 && self.drop(pick, scratch),
+            Choice::Drop(pick) => self.drop(pick, scratch),
             Choice::Duplicate(pick) => {
                 let Some(copy) = self.under_way(pick).cloned() else { return false };
-                if copy.get().is_question() || !spend(&mut self.faults.duplicate) {
+                if copy.get().is_question() || !self.spend(|faults| &mut faults.duplicate) {
                     return false;
                 }
                 let delivered = self.deliver(pick, scratch);
@@ -337,7 +338,7 @@ impl World {
             Choice::Cut(room) => {
                 let room = usize::from(room);
                 let linked = self.links.of_node(room).is_some();
-                linked && spend(&mut self.faults.cut_link) && self.unlink(setup, room, None, scratch)
+                linked && self.spend(|faults| &mut faults.cut_link) && self.unlink(setup, room, None, scratch)
             }
             Choice::Link(room) => {
                 let room = usize::from(room);
@@ -347,20 +348,12 @@ impl World {
                     && self.hosts[setup.center()].get().up;
                 possible && self.link(setup, room, scratch)
             }
-            Choice::Fail(pick) => self.faults.fail_service > 0 && self.fail(setup, pick, scratch),
-            Choice::HangUp(player) => {
-                self.faults.hang_up > 0 && self.hang_up(setup, usize::from(player), scratch)
-            }
-            Choice::Drain(room) => {
-                self.faults.drain_room > 0 && self.drain(setup, usize::from(room), scratch)
-            }
-            Choice::Pause(room) => {
-                self.faults.pause_room > 0 && self.pause(setup, usize::from(room), scratch)
-            }
+            Choice::Fail(pick) => self.fail(setup, pick, scratch),
+            Choice::HangUp(player) => self.hang_up(setup, usize::from(player), scratch),
+            Choice::Drain(room) => self.drain(setup, usize::from(room), scratch),
+            Choice::Pause(room) => self.pause(setup, usize::from(room), scratch),
             Choice::Wake(room) => self.wake(setup, usize::from(room), scratch),
-            Choice::Jump { node, kind, nth } => {
-                self.faults.clock_jump > 0 && self.jump(setup, usize::from(node), kind, nth, scratch)
-            }
+            Choice::Jump { node, kind, nth } => self.jump(setup, usize::from(node), kind, nth, scratch),
             Choice::Attack(attack) => self.attack(setup, attack, scratch),
             Choice::Age { nth, clock } => self.grow_older(setup, nth, clock, scratch),
         }
@@ -379,14 +372,6 @@ fn asker(node: usize, life: u8) -> Asker {
 /// The node that asked, and in which of its lives.
 const fn who_asked(asker: Asker) -> (usize, u8) {
     ((asker.0 & 0xffff) as usize, (asker.0 >> 16) as u8)
-}
-
-const fn spend(budget: &mut u8) -> bool {
-    if *budget == 0 {
-        return false;
-    }
-    *budget -= 1;
-    true
 }
 
 fn note(scratch: &mut Scratch, node: usize, label: &str) {

@@ -66,7 +66,7 @@ impl World {
             Age::Fresh => (Age::Stale, "ends"),
             Age::Stale => return false,
         };
-        if !spend(&mut self.faults.age) {
+        if !self.spend(|faults| &mut faults.age) {
             return false;
         }
         self.signed.edit()[nth].ages[clock] = older;

@@ -18,7 +18,7 @@ impl World {
             Body::Answered(call, _) => (usize::from(packet.to), packet.life.unwrap_or_default(), *call),
             _ => return false,
         };
-        if self.hosts[asker].get().paused || !spend(&mut self.faults.fail_service) {
+        if self.hosts[asker].get().paused || !self.spend(|faults| &mut faults.fail_service) {
             return false;
         }
         if let Some(log) = &mut scratch.log {
@@ -40,7 +40,9 @@ impl World {
             return false;
         }
         let Some(conn) = self.conn_of(player) else { return false };
-        self.faults.hang_up -= 1;
+        if !self.spend(|faults| &mut faults.hang_up) {
+            return false;
+        }
         note(scratch, player, "loses its connection");
         self.change_net(Traffic::LoseOn(lane(conn), player), scratch);
         let server = self.conns.room_of(conn).map_or(setup.login_of(conn), usize::from);
@@ -55,7 +57,9 @@ impl World {
         if !setup.rooms().contains(&room) || !self.hosts[room].get().runs() {
             return false;
         }
-        self.faults.pause_room -= 1;
+        if !self.spend(|faults| &mut faults.pause_room) {
+            return false;
+        }
         self.hosts[room].paused = true;
         note(scratch, room, "is stopped");
         true
@@ -66,7 +70,9 @@ impl World {
         if !setup.rooms().contains(&room) || !self.hosts[room].get().runs() {
             return false;
         }
-        self.faults.drain_room -= 1;
+        if !self.spend(|faults| &mut faults.drain_room) {
+            return false;
+        }
         note(scratch, room, "is drained");
         scratch.tell(room, Event::Command(Command::Drain));
         true
@@ -147,7 +153,9 @@ impl World {
         if !host.get().runs() || self.may_fire(setup, host.get(), &timer, nth) {
             return false;
         }
-        self.faults.clock_jump -= 1;
+        if !self.spend(|faults| &mut faults.clock_jump) {
+            return false;
+        }
         note(scratch, node, "has a clock that jumps");
         self.run_out(setup, node, timer, scratch);
         true

@@ -3,6 +3,7 @@
 use std::mem::discriminant;
 
 use super::{
+    budgets::Amounts,
     choices::Standing,
     lesson::Learned,
     networks::OnWay,
@@ -173,10 +174,19 @@ impl Memory {
         self.scratch.named = Some(Named::default());
         let possible = play(world, &mut self.scratch);
         let named = self.scratch.named.take().unwrap_or_default();
-        let mut seen =
-            Seen { to, from: is, looked_at: 0, replaced: Vec::new(), print: 0, net: None, ledger: None };
+        let mut seen = Seen {
+            to,
+            from: is,
+            looked_at: 0,
+            replaced: Vec::new(),
+            print: 0,
+            net: None,
+            ledger: None,
+            faults: false,
+            fires: false,
+        };
         world.visit(on.store, &mut seen);
-        let Seen { looked_at, replaced, print, net, ledger, .. } = seen;
+        let Seen { looked_at, replaced, print, net, ledger, faults, fires, .. } = seen;
         let broken = is.slot(Slot::Broken);
         // What breaks it depends on the ledger, which nobody looked at.
         if remembers && to.number(broken) == is.number(broken) {
@@ -186,6 +196,17 @@ impl Memory {
                 (name, named.traffic.as_slice().into(), number(Slot::Net), after)
             });
             let told = ledger.filter(|_| named.ledger != 0);
+            let taken = (faults || fires).then(|| {
+                let amounts = |packed: &Packed| Amounts {
+                    faults: if faults {
+                        *part(&on.store.faults, packed, Slot::Faults)
+                    } else {
+                        Faults::default()
+                    },
+                    fires: if fires { *part(&on.store.fires, packed, Slot::Fires) } else { Fires::default() },
+                };
+                amounts(is).less(amounts(to))
+            });
             let learned = Learned {
                 key,
                 looked_at,
@@ -195,6 +216,7 @@ impl Memory {
                 print,
                 traffic,
                 told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
+                taken,
             };
             self.recall.learn(on, &learned);
             if self.recall.shares {
@@ -204,6 +226,10 @@ impl Memory {
         is.copy(to);
         possible
     }
+}
+
+fn part<'a, T: Clone + Hash + PartialEq>(parts: &'a Parts<T>, packed: &Packed, slot: Slot) -> &'a T {
+    parts.get(packed.number(packed.slot(slot))).get()
 }
 
 /// Nobody has looked yet.
@@ -225,6 +251,9 @@ struct Seen<'a> {
     /// What became of a network and of a ledger that nobody looked at.
     net: Option<After>,
     ledger: Option<After>,
+    /// Something was taken from budgets that nobody looked at.
+    faults: bool,
+    fires: bool,
 }
 
 impl Visit for Seen<'_> {
@@ -247,6 +276,10 @@ impl Visit for Seen<'_> {
             self.net = Some(after);
         } else if !looked_at && slot == self.from.slot(Slot::Ledger) {
             self.ledger = Some(after);
+        } else if !looked_at && slot == self.from.slot(Slot::Faults) {
+            self.faults = after.number != before;
+        } else if !looked_at && slot == self.from.slot(Slot::Fires) {
+            self.fires = after.number != before;
         } else if after.number != before {
             self.replaced.push((slot as u8, after.number));
             self.print = self.print.wrapping_add(after.print);

@@ -6,7 +6,6 @@ use gatepass_core::{
 };
 
 use super::{edit::Traffic, *};
-use crate::scenario::ALWAYS;
 
 impl World {
     pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
@@ -52,8 +51,10 @@ impl World {
     }
 
     pub(super) fn drop(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
+        if self.under_way(pick).is_none() || !self.spend(|faults| &mut faults.drop) {
+            return false;
+        }
         let Some(packet) = self.take_packet(pick, scratch) else { return false };
-        self.faults.drop -= 1;
         let packet = packet.get();
         if is_kick(&packet.body) {
             self.past.kick_lost = true;
@@ -75,10 +76,10 @@ impl World {
     ) -> bool {
         let Some(host) = self.hosts.get(node) else { return false };
         let Some(timer) = host.get().armed(kind, nth) else { return false };
-        let free = self.fires[kind as usize] == 0 && self.runs_out_in_time(setup, host.get(), kind);
+        let free = self.runs_out_in_time(setup, host.get(), kind) && self.fires[kind as usize] == 0;
         if !host.get().runs()
             || !self.may_fire(setup, host.get(), &timer, nth)
-            || !free && !spend_fire(&mut self.fires[kind as usize])
+            || !free && !self.spend_fire(kind)
         {
             return false;
         }
@@ -96,20 +97,20 @@ impl World {
     }
 
     pub(super) fn crash(&mut self, setup: &Setup, node: usize, scratch: &mut Scratch) -> bool {
-        let budget = if setup.is_login(node) {
-            &mut self.faults.crash_login
+        let budget: fn(&mut Faults) -> &mut u8 = if setup.is_login(node) {
+            |faults| &mut faults.crash_login
         } else if node == setup.center() {
-            &mut self.faults.crash_center
+            |faults| &mut faults.crash_center
         } else if node == setup.cache() {
-            &mut self.faults.crash_cache
+            |faults| &mut faults.crash_cache
         } else if node == setup.accounts() {
-            &mut self.faults.crash_accounts
+            |faults| &mut faults.crash_accounts
         } else if setup.rooms().contains(&node) {
-            &mut self.faults.crash_room
+            |faults| &mut faults.crash_room
         } else {
             return false;
         };
-        if !self.hosts[node].get().up || !spend(budget) {
+        if !self.hosts[node].get().up || !self.spend(budget) {
             return false;
         }
         note(scratch, node, "crashes");
@@ -181,7 +182,7 @@ impl World {
         if !self.hosts[setup.cache()].get().up {
             return false;
         }
-        if !spend(if orderly { &mut self.faults.renew_cache } else { &mut self.faults.lose_cache }) {
+        if !self.spend(|faults| if orderly { &mut faults.renew_cache } else { &mut faults.lose_cache }) {
             return false;
         }
         let node = setup.cache();
@@ -270,10 +271,6 @@ impl World {
             self.put(Shared::new(effects::closing(node, player, conn, Body::Closed(conn))), scratch);
         }
     }
-}
-
-const fn spend_fire(budget: &mut u8) -> bool {
-    *budget == ALWAYS || spend(budget)
 }
 
 pub(super) const fn is_kick(body: &Body) -> bool {

@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{edit::Traffic, recall::After, *};
+use super::{budgets::Amounts, edit::Traffic, recall::After, *};
 
 /// What came of a choice, as another thread may learn it: parts by their numbers, all else by its name.
 #[derive(Clone, Debug)]
@@ -18,6 +18,8 @@ pub(super) struct Learned {
     pub(super) traffic: Option<(u64, Arc<[Traffic]>, u32, After)>,
     /// The name of what the ledger was told, the ledger before and after it.
     pub(super) told: Option<(u64, u32, After)>,
+    /// What was taken from budgets that nobody looked at.
+    pub(super) taken: Option<Amounts>,
 }
 
 /// Where threads leave for each other what they learned.

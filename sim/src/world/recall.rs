@@ -12,7 +12,9 @@ use std::{
 
 use smallvec::SmallVec;
 
-use super::{choices::Standing, edit::Traffic, lesson::Learned, networks::Networks, pack::Slot, *};
+use super::{
+    budgets::Budgets, choices::Standing, edit::Traffic, lesson::Learned, networks::Networks, pack::Slot, *,
+};
 
 /// By what is a hash already, or nearly.
 type Map<V> = HashMap<u64, V, BuildHasherDefault<Fold>>;
@@ -47,7 +49,7 @@ pub(super) const KEPT_MAX: usize = 1 << 22;
 pub(super) const SLOTS_MAX: usize = u64::BITS as usize;
 /// Parts that an outcome names itself.
 const FEW: usize = 3;
-/// No traffic, or nothing that is told.
+/// No traffic, or nothing that is told or taken.
 const NOTHING: u32 = 0;
 
 /// What one thread remembers. Parts are known by their numbers, choices by 64-bit fingerprints, as worlds are.
@@ -67,6 +69,7 @@ pub(super) struct Recall {
     /// What comes of a ledger by what it is told.
     ledgers: Map<After>,
     pub(super) networks: Networks,
+    budgets: Budgets,
     /// How nodes stand, by their numbers.
     standings: Vec<Option<Standing>>,
     /// What was learned and the others have not been told, if there are others.
@@ -84,6 +87,8 @@ struct Outcome {
     traffic: u32,
     /// What the ledger is told.
     told: u32,
+    /// What is taken from budgets.
+    taken: u32,
     /// By how much the fingerprint changes.
     print: u64,
 }
@@ -111,6 +116,9 @@ impl Recall {
             let changes = &self.traffic[outcome.traffic as usize - 1];
             self.networks.after(on, numbers[slot(Slot::Net)], outcome.traffic, changes)
         });
+        let budgets = [Slot::Faults, Slot::Fires].map(slot);
+        let left = (outcome.taken != NOTHING)
+            .then(|| self.budgets.left(on, budgets.map(|slot| numbers[slot]), outcome.taken - 1));
         let [ledger_slot, net_slot] = [Slot::Ledger, Slot::Net].map(slot);
         let numbers = to.numbers_mut();
         let mut put = |slot: usize, after: After| {
@@ -122,6 +130,9 @@ impl Recall {
         }
         if let Some(after) = net {
             put(net_slot, after);
+        }
+        for (slot, after) in budgets.into_iter().zip(left.into_iter().flatten()) {
+            put(slot, after);
         }
         let replaced = usize::from(outcome.replaced);
         if replaced <= FEW {
@@ -176,7 +187,8 @@ impl Recall {
                 self.replaced.extend(replaced);
             }
             let replaced = replaced.len() as u8;
-            entry.insert(Outcome { possible, replaced, slots, parts, traffic, told, print });
+            let taken = learned.taken.map_or(NOTHING, |taken| self.budgets.number(taken) + 1);
+            entry.insert(Outcome { possible, replaced, slots, parts, traffic, told, taken, print });
         }
     }
 
