@@ -26,6 +26,8 @@ const GRANT: usize = 512;
 const SMALL: usize = 512;
 /// Looks at the table that are worth to be begun together.
 const LOOKS: usize = 16;
+/// States whose steps are looked up together.
+const GROUP: usize = 16;
 /// How often the caller is asked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
 
@@ -231,9 +233,9 @@ impl<S: Space> Crew<'_, S> {
 /// What one thread has at hand.
 struct Worker<S: Space> {
     scratch: S::Scratch,
-    /// What was reached from one state, and by which action, with its fingerprint.
+    /// What was reached from some states, and how, with its fingerprint.
     to: Vec<S::Reached>,
-    came: Vec<(usize, u64)>,
+    came: Vec<(Link, u64)>,
     /// Pieces of memory for new states.
     spare: Vec<Vec<S::Kept>>,
     /// Room in the table that is left.
@@ -288,9 +290,12 @@ impl<S: Space> Worker<S> {
             let before = new.prints.len();
             let mut generated = 0;
             while !range.is_empty() && !counts.stop.load(Ordering::Relaxed) {
-                let Some(steps) = self.expand(common, ground, range.start, &mut actions, new) else { break };
-                generated += steps;
-                range.start += 1;
+                let has_room = self.expand(common, ground, &mut range, &mut actions);
+                generated += self.came.len() as u64;
+                self.add(common, ground, new);
+                if !has_room {
+                    break;
+                }
             }
             let more = (new.prints.len() - before) as u64;
             counts.generated.fetch_add(generated, Ordering::Relaxed);
@@ -306,40 +311,50 @@ impl<S: Space> Worker<S> {
         ground.table.refund(std::mem::take(&mut self.granted));
     }
 
-    /// Expands one state. `None`, and nothing has happened, if the table has no room for what may follow.
+    /// Takes all steps from some states, which are gone from the range then. `false` if the table has no room for those
+    /// of the next one.
     fn expand(
         &mut self,
         common: &Common<'_, S>,
         ground: &Ground<S>,
-        at: usize,
+        range: &mut Range<usize>,
         actions: &mut Vec<S::Action>,
-        new: &mut New<S>,
-    ) -> Option<u64> {
-        let (kept, table) = (ground.frontier.get(at), &ground.table);
-        actions.clear();
-        common.space.actions(&common.store, kept, &mut self.scratch, actions);
-        assert!(actions.len() <= Link::ACTIONS_MAX, "a state has too many actions");
-        if self.granted < actions.len() {
-            let more = actions.len().max(GRANT);
-            if !table.grant(more) {
-                common.counts.missing.fetch_max(more * 2, Ordering::Relaxed);
-                return None;
-            }
-            self.granted += more;
-        }
+    ) -> bool {
         self.came.clear();
-        for (nth, action) in actions.iter().enumerate() {
-            if self.to.len() == self.came.len() {
-                self.to.push(S::Reached::default());
+        for at in range.clone().take(GROUP) {
+            let kept = ground.frontier.get(at);
+            actions.clear();
+            common.space.actions(&common.store, kept, &mut self.scratch, actions);
+            assert!(actions.len() <= Link::ACTIONS_MAX, "a state has too many actions");
+            let most = self.came.len() + actions.len();
+            if self.granted < most {
+                let more = most.max(GRANT);
+                if !ground.table.grant(more) {
+                    common.counts.missing.fetch_max(more * 2, Ordering::Relaxed);
+                    return false;
+                }
+                self.granted += more;
             }
-            let to = &mut self.to[self.came.len()];
-            if common.space.step(&common.store, kept, action, to, &mut self.scratch) {
-                self.came.push((nth, common.space.fingerprint(to)));
+            for (nth, action) in actions.iter().enumerate() {
+                if self.to.len() == self.came.len() {
+                    self.to.push(S::Reached::default());
+                }
+                let to = &mut self.to[self.came.len()];
+                if common.space.step(&common.store, kept, action, to, &mut self.scratch) {
+                    let link = Link::from(ground.frontier.first + at as u64, nth);
+                    self.came.push((link, common.space.fingerprint(to)));
+                }
             }
+            range.start += 1;
         }
+        true
+    }
+
+    /// Adds what was reached, as far as it is new.
+    fn add(&mut self, common: &Common<'_, S>, ground: &Ground<S>, new: &mut New<S>) {
+        let table = &ground.table;
         table.approach(self.came.iter().map(|(_, print)| *print));
-        for (to, &(nth, print)) in self.to.iter_mut().zip(&self.came) {
-            let link = Link::from(ground.frontier.first + at as u64, nth);
+        for (to, &(link, print)) in self.to.iter_mut().zip(&self.came) {
             let is_new = match &common.exact {
                 None => table.insert(print, link),
                 Some(states) => insert_exact(common, states, table, print, link, to),
@@ -356,7 +371,6 @@ impl<S: Space> Worker<S> {
             });
             new.push(print, common.space.keep(to), &mut self.spare);
         }
-        Some(self.came.len() as u64)
     }
 }
 
