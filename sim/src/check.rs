@@ -144,7 +144,7 @@ impl Space for Worlds {
     }
 
     fn exchange(&self, store: &Store, memory: &mut Memory) {
-        memory.exchange(Context { setup: &self.setup, store });
+        memory.exchange(store);
     }
 
     fn fingerprint(&self, reached: &Option<Packed>) -> u64 {

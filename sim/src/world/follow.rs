@@ -35,9 +35,7 @@ pub struct Memory {
     pub(super) recall: Recall,
     /// A world to play in, and what it is.
     stage: Option<(World, Packed)>,
-    /// What is under way in the world that was left last, by its network.
-    left: Option<(u32, Arc<[OnWay]>)>,
-    /// How its nodes stand.
+    /// How the nodes of the world stand that was left last.
     standings: Vec<Standing>,
     /// Its place on the board.
     pub(super) place: Option<usize>,
@@ -46,12 +44,12 @@ pub struct Memory {
 impl Memory {
     /// Everything that may happen next in a world, as [`World::choices`] says.
     pub(crate) fn choices(&mut self, on: Context<'_>, packed: &Packed, choices: &mut Vec<Choice>) {
-        let left = self.left_by(on, packed);
         self.standings.clear();
         let numbers = packed.numbers()[..packed.nodes()].iter();
         self.standings.extend(numbers.map(|number| self.recall.standing(on, *number)));
         let idle = self.standings.iter().all(|standing| *standing == Standing::IDLE);
-        let view = View { store: on.store, packed, under_way: &left, standings: &self.standings, idle };
+        let under_way = on.under_way(packed.number(packed.slot(Slot::Net)));
+        let view = View { store: on.store, packed, under_way, standings: &self.standings, idle };
         Look::choices(&view, on.setup, choices);
         debug_assert_eq!(
             *choices,
@@ -62,16 +60,6 @@ impl Memory {
             },
             "the choices are those of the world"
         );
-        self.left = Some((packed.number(packed.slot(Slot::Net)), left));
-    }
-
-    /// What is under way in a world that is left.
-    fn left_by(&mut self, on: Context<'_>, packed: &Packed) -> Arc<[OnWay]> {
-        let net = packed.number(packed.slot(Slot::Net));
-        match self.left.take() {
-            Some((number, left)) if number == net => left,
-            _ => self.recall.networks.under_way(on, net),
-        }
     }
 
     /// Makes a choice in a world and then, as [`World::settle`] does, whatever is not worth one.
@@ -82,22 +70,10 @@ impl Memory {
         choice: Choice,
         to: &mut Packed,
     ) -> bool {
-        let left = self.left_by(on, packed);
-        let possible = self.follow_from(on, (packed, &left), choice, to);
-        self.left = Some((packed.number(packed.slot(Slot::Net)), left));
-        possible
-    }
-
-    fn follow_from(
-        &mut self,
-        on: Context<'_>,
-        (packed, left): (&Packed, &[OnWay]),
-        choice: Choice,
-        to: &mut Packed,
-    ) -> bool {
         to.copy(packed);
         let from = packed.numbers();
         let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
+        let left = on.under_way(from[net]);
         let key = match choice.pick() {
             Some(pick) => {
                 let name = left.iter().find(|it| it.prospect.pick == pick).map_or(0, |it| it.name);
@@ -117,8 +93,9 @@ impl Memory {
         if !self.choose(on, to, choice, key) {
             return false;
         }
-        'settle: while to.number(broken) == from[broken] && !self.recall.networks.is_quiet(to.number(net)) {
-            let under_way = self.recall.networks.under_way(on, to.number(net));
+        'settle: while to.number(broken) == from[broken] && !self.recall.networks.is_quiet(on, to.number(net))
+        {
+            let under_way = on.under_way(to.number(net));
             for packet in under_way.iter().filter(|packet| packet.may_arrive) {
                 let (pick, name) = (packet.prospect.pick, packet.name);
                 // What did not arrive at once before does not now, unless something has changed that it depends on.
@@ -218,7 +195,7 @@ impl Memory {
                 told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
                 taken,
             };
-            self.recall.learn(on, &learned);
+            self.recall.learn(&learned);
             if self.recall.shares {
                 self.recall.lessons.push(learned);
             }

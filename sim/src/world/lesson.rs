@@ -28,8 +28,8 @@ pub(super) struct Board(Mutex<Vec<Vec<Arc<[Learned]>>>>);
 
 impl Memory {
     /// Tells the other threads what was learned since, and learns what they did.
-    pub(crate) fn exchange(&mut self, on: Context<'_>) {
-        let mut board = on.store.board.0.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn exchange(&mut self, store: &Store) {
+        let mut board = store.board.0.lock().unwrap_or_else(PoisonError::into_inner);
         let place = *self.place.get_or_insert(board.len());
         if place == board.len() {
             board.push(Vec::new());
@@ -46,7 +46,7 @@ impl Memory {
         let inbox = std::mem::take(&mut board[place]);
         drop(board);
         for lesson in inbox.iter().flat_map(|lessons| lessons.iter()) {
-            self.recall.learn(on, lesson);
+            self.recall.learn(lesson);
         }
     }
 }

@@ -1,4 +1,4 @@
-//! What one thread knows of networks, by their numbers: what is under way in them, and what comes of them.
+//! What is known of networks, by their numbers: what is under way in them, and what comes of them.
 
 use super::{
     choices::Prospect,
@@ -18,37 +18,52 @@ pub(super) struct OnWay {
     pub(super) may_arrive: bool,
 }
 
-/// What is known of networks.
-#[derive(Debug, Default)]
-pub(super) struct Networks {
-    known: Vec<Option<Known>>,
-    /// Those in which nothing is that may not be worth a choice: mostly that is all that is asked, and a byte each
-    /// stays at hand.
-    quiet: Vec<bool>,
-    afters: usize,
+impl<'a> Context<'a> {
+    /// What is under way in a network, in order.
+    pub(super) fn under_way(self, net: u32) -> &'a [OnWay] {
+        self.store.under_way.get_or_init(net, || {
+            let net = self.store.nets.get(net).get();
+            let mut arrivals = Vec::new();
+            net.may_arrive(self.setup, &mut arrivals);
+            let on_way = |prospect: Prospect| {
+                let pick = prospect.pick;
+                let name = fingerprint(&(pick, net.subject(pick)));
+                OnWay { prospect, name, may_arrive: arrivals.contains(&pick) }
+            };
+            net.prospects().map(on_way).collect()
+        })
+    }
 }
 
-#[derive(Clone, Debug)]
-struct Known {
-    /// In order.
-    under_way: Arc<[OnWay]>,
-    /// What comes of it, by traffic. They are few, and who looks for one will look for others.
-    afters: Vec<(u32, After)>,
+/// What one thread knows of networks.
+#[derive(Debug, Default)]
+pub(super) struct Networks {
+    /// Whether nothing is under way that may not be worth a choice: mostly that is all that is asked.
+    quiet: Vec<Option<bool>>,
+    /// What comes of each. They are few, and who looks for one will look for others.
+    afters: Vec<Vec<Then>>,
+    known: usize,
+}
+
+/// What comes of a network by some traffic.
+#[derive(Clone, Copy, Debug)]
+struct Then {
+    traffic: u32,
+    number: u32,
+    print: u64,
 }
 
 impl Networks {
-    pub(super) fn is_quiet(&self, net: u32) -> bool {
-        self.quiet.get(net as usize) == Some(&true)
-    }
-
-    pub(super) fn under_way(&mut self, on: Context<'_>, net: u32) -> Arc<[OnWay]> {
-        Arc::clone(&self.known(on, net).under_way)
+    /// Whether nothing is under way in it that may not be worth a choice.
+    pub(super) fn is_quiet(&mut self, on: Context<'_>, net: u32) -> bool {
+        *at(&mut self.quiet, net).get_or_insert_with(|| on.under_way(net).iter().all(|it| !it.may_arrive))
     }
 
     /// What comes of a network by these changes, which have this number.
     pub(super) fn after(&mut self, on: Context<'_>, net: u32, traffic: u32, changes: &[Traffic]) -> After {
-        if let Some((_, after)) = self.known(on, net).afters.iter().find(|it| it.0 == traffic) {
-            return *after;
+        let known = at(&mut self.afters, net);
+        if let Some(&Then { number, print, .. }) = known.iter().find(|it| it.traffic == traffic) {
+            return After { number, print };
         }
         let before = on.store.nets.get(net);
         let mut after = before.clone();
@@ -56,41 +71,29 @@ impl Networks {
         let slot = on.setup.nodes() + Slot::Net as usize;
         let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
         let after = After { number: on.store.nets.number(&after), print };
-        self.learn(on, net, traffic, after);
+        self.learn(net, traffic, after);
         after
     }
 
-    pub(super) fn learn(&mut self, on: Context<'_>, net: u32, traffic: u32, after: After) {
-        if self.afters >= KEPT_MAX {
+    pub(super) fn learn(&mut self, net: u32, traffic: u32, After { number, print }: After) {
+        if self.known >= KEPT_MAX {
             *self = Self::default();
         }
-        let known = &mut self.known(on, net).afters;
-        if known.iter().all(|it| it.0 != traffic) {
-            known.push((traffic, after));
-            self.afters += 1;
+        let known = at(&mut self.afters, net);
+        if known.iter().all(|it| it.traffic != traffic) {
+            known.push(Then { traffic, number, print });
+            self.known += 1;
         }
     }
+}
 
-    fn known(&mut self, on: Context<'_>, net: u32) -> &mut Known {
-        let at = net as usize;
-        if self.known.len() <= at {
-            self.known.resize(at + 1, None);
-            self.quiet.resize(at + 1, false);
-        }
-        let quiet = &mut self.quiet[at];
-        self.known[at].get_or_insert_with(|| {
-            let net = on.store.nets.get(net).get();
-            let mut arrivals = Vec::new();
-            net.may_arrive(on.setup, &mut arrivals);
-            let on_way = |prospect: Prospect| {
-                let pick = prospect.pick;
-                let name = fingerprint(&(pick, net.subject(pick)));
-                OnWay { prospect, name, may_arrive: arrivals.contains(&pick) }
-            };
-            *quiet = arrivals.is_empty();
-            Known { under_way: net.prospects().map(on_way).collect(), afters: Vec::new() }
-        })
+/// The place of this number: there is one for each.
+fn at<T: Clone + Default>(all: &mut Vec<T>, number: u32) -> &mut T {
+    let at = number as usize;
+    if all.len() <= at {
+        all.resize(at + 1, T::default());
     }
+    &mut all[at]
 }
 
 impl Net {

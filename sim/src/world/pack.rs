@@ -11,7 +11,7 @@ use std::{
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{lesson::Board, *};
+use super::{lesson::Board, networks::OnWay, *};
 
 /// A world that waits: its fingerprint, then the numbers of its parts in a [`Store`].
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,6 +58,8 @@ pub struct Store {
     pub(super) attackers: Parts<Attacker>,
     pub(super) signed: Parts<Vec<Signed>>,
     pub(super) broken: Parts<Option<Broken>>,
+    /// What is under way, by network.
+    pub(super) under_way: ByNumber<Box<[OnWay]>>,
     /// What threads learned of steps.
     pub(super) board: Board,
 }
@@ -69,14 +71,35 @@ const FIRST_CHUNK: usize = 1 << 8;
 /// Chunks for all numbers there are.
 const CHUNKS: usize = 25;
 
-type Chunk<T> = OnceLock<Box<[OnceLock<Shared<T>>]>>;
+/// Something of each number. It stays where it is, so nobody waits to see it.
+#[derive(Debug)]
+pub(super) struct ByNumber<T>([OnceLock<Box<[OnceLock<T>]>>; CHUNKS]);
 
-/// Different values of one part, each with a number. What has a number stays where it is, so nobody waits to see it.
+impl<T> Default for ByNumber<T> {
+    fn default() -> Self {
+        Self(std::array::from_fn(|_| OnceLock::new()))
+    }
+}
+
+impl<T> ByNumber<T> {
+    pub(super) fn get(&self, number: u32) -> Option<&T> {
+        let (chunk, at) = place(number);
+        self.0[chunk].get().and_then(|chunk| chunk[at].get())
+    }
+
+    pub(super) fn get_or_init(&self, number: u32, init: impl FnOnce() -> T) -> &T {
+        let (chunk, at) = place(number);
+        let fresh = || (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect();
+        self.0[chunk].get_or_init(fresh)[at].get_or_init(init)
+    }
+}
+
+/// Different values of one part, each with a number.
 #[derive(Debug)]
 pub(super) struct Parts<T> {
     /// By fingerprint: a world is known by the fingerprints of its parts.
     numbers: [Mutex<HashMap<u64, u32, foldhash::fast::FixedState>>; SHARDS],
-    chunks: [Chunk<T>; CHUNKS],
+    parts: ByNumber<Shared<T>>,
     next: AtomicU32,
 }
 
@@ -84,7 +107,7 @@ impl<T> Default for Parts<T> {
     fn default() -> Self {
         Self {
             numbers: std::array::from_fn(|_| Mutex::default()),
-            chunks: std::array::from_fn(|_| OnceLock::new()),
+            parts: ByNumber::default(),
             next: AtomicU32::default(),
         }
     }
@@ -103,10 +126,7 @@ impl<T: Clone + Hash + PartialEq> Parts<T> {
             }
             Entry::Vacant(entry) => {
                 let number = self.next.fetch_add(1, Ordering::Relaxed);
-                let (chunk, at) = place(number);
-                let fresh = || (0..FIRST_CHUNK << chunk).map(|_| OnceLock::new()).collect();
-                let chunk = self.chunks.get(chunk).expect("parts are few").get_or_init(fresh);
-                let _ = chunk[at].set(part.clone());
+                self.parts.get_or_init(number, || part.clone());
                 *entry.insert(number)
             }
         }
@@ -114,8 +134,7 @@ impl<T: Clone + Hash + PartialEq> Parts<T> {
 
     /// The part with this number.
     pub(super) fn get(&self, number: u32) -> &Shared<T> {
-        let (chunk, at) = place(number);
-        self.chunks[chunk].get().and_then(|chunk| chunk[at].get()).expect("whoever has a number got it here")
+        self.parts.get(number).expect("whoever has a number got it here")
     }
 }
 

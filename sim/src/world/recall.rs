@@ -148,7 +148,7 @@ impl Recall {
         Some(outcome.possible)
     }
 
-    pub(super) fn learn(&mut self, on: Context<'_>, learned: &Learned) {
+    pub(super) fn learn(&mut self, learned: &Learned) {
         if self.outcomes.len() >= KEPT_MAX {
             let lessons = std::mem::take(&mut self.lessons);
             *self = Self { lessons, shares: self.shares, ..Self::default() };
@@ -160,7 +160,7 @@ impl Recall {
             if traffic == next {
                 self.traffic.push(Arc::clone(changes));
             }
-            self.networks.learn(on, *net, traffic, *after);
+            self.networks.learn(*net, traffic, *after);
         }
         if let Some((name, ledger, after)) = learned.told {
             let next = self.told.len() as u32 + 1;
