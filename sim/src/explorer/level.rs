@@ -25,7 +25,7 @@ const GRANT: usize = 512;
 /// Levels of fewer states are not worth more than one thread.
 const SMALL: usize = 512;
 /// Looks at the table that are worth to be begun together.
-const LOOKS: usize = 16;
+const LOOKS: usize = 64;
 /// States whose steps are looked up together.
 const GROUP: usize = 16;
 /// How often the caller is asked whether to go on.
