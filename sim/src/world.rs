@@ -311,10 +311,9 @@ impl World {
                 waits
             }
             Choice::Deliver(pick) => {
-                if pick.nth > 0 && !self.spend(|faults| &mut faults.reorder) {
-                    return false;
-                }
-                self.deliver(pick, scratch) && {
+                let possible =
+                    self.can_arrive(pick) && (pick.nth == 0 || self.spend(|faults| &mut faults.reorder));
+                possible && self.deliver(pick, scratch) && {
                     self.deliver_close(setup, pick, scratch);
                     true
                 }
@@ -322,7 +321,10 @@ impl World {
             Choice::Drop(pick) => self.drop(pick, scratch),
             Choice::Duplicate(pick) => {
                 let Some(copy) = self.under_way(pick).cloned() else { return false };
-                if copy.get().is_question() || !self.spend(|faults| &mut faults.duplicate) {
+                if copy.get().is_question()
+                    || !self.can_arrive(pick)
+                    || !self.spend(|faults| &mut faults.duplicate)
+                {
                     return false;
                 }
                 let delivered = self.deliver(pick, scratch);

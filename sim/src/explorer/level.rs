@@ -220,7 +220,10 @@ impl<S: Space> Crew<'_, S> {
         while working > 0 {
             match self.done.recv_timeout(TICK) {
                 Ok(Ok(())) => working -= 1,
-                Ok(Err(panic)) => resume_unwind(panic),
+                Ok(Err(panic)) => {
+                    common.counts.stop.store(true, Ordering::Relaxed);
+                    resume_unwind(panic)
+                }
                 Err(_) => {}
             }
             if !tick() {

@@ -376,6 +376,7 @@ impl<S: Space> Search<'_, S> {
         let mut found = Vec::new();
         for new in &mut met {
             let New { parts, prints, found: newly, order } = &mut **new;
+            assert_eq!(order.len(), prints.len(), "they were ranked");
             frontier.parts.append(parts);
             let link = |print: u64| table.link(print).expect("it was added");
             found.extend(newly.drain(..).map(|(finding, print)| (link(print), finding)));

@@ -41,6 +41,7 @@ impl Amounts {
     pub(super) fn less(mut self, mut other: Self) -> Self {
         let taken = other.faults.budgets().into_iter().chain(&mut other.fires);
         for (budget, taken) in self.faults.budgets().into_iter().chain(&mut self.fires).zip(taken) {
+            debug_assert!(*budget >= *taken, "nobody takes what is not there");
             *budget = budget.saturating_sub(*taken);
         }
         self

@@ -63,7 +63,7 @@ impl Net {
     }
 
     /// Whether a kick is on this link that is lost with it, and not with the node that crashes at its end. The choice
-    /// [says so](Look::subject).
+    /// [says so](subject).
     pub(super) fn loses_kick(&self, link: ConnId, crashed: Option<usize>) -> bool {
         let is_it = |packet: &Shared<Packet>| {
             let packet = packet.get();
@@ -96,7 +96,7 @@ pub(super) trait Look {
     fn nodes(&self) -> usize;
     fn host(&self, node: usize) -> &Host;
     fn standing(&self, setup: &Setup, node: usize) -> Standing;
-    /// Every node runs, and no timer of any may run out.
+    /// Surely every node runs, and no timer of any may run out. `false` says nothing.
     fn is_idle(&self) -> bool;
     fn net(&self) -> &Net;
     fn prospects(&self) -> impl Iterator<Item = Prospect>;
@@ -348,28 +348,26 @@ pub(super) trait Look {
             setup.logins().any(is_over)
         }
     }
+}
 
-    /// What a choice that is about no packet says of the network, which it does not look at otherwise: what is on a link
-    /// that it cuts; which links are spoken of.
-    fn subject(&self, setup: &Setup, choice: Choice) -> u64 {
-        let loses_kick = |room: usize, crashed: Option<usize>| {
-            self.links().of_node(room).is_some_and(|link| self.net().loses_kick(link, crashed))
-        };
-        match choice {
-            Choice::Crash(node) if usize::from(node) == setup.center() => {
-                let center = Some(setup.center());
-                setup.rooms().fold(1, |all, room| all << 1 | u64::from(loses_kick(room, center)))
-            }
-            Choice::Crash(node) => u64::from(loses_kick(node.into(), Some(node.into()))),
-            Choice::Cut(room) => u64::from(loses_kick(room.into(), None)),
-            Choice::Link(_) => {
-                let lanes = self.net().packets.iter().map(|packet| packet.get().lane);
-                lanes
-                    .filter(|lane| u64::from(*lane) >= FIRST_LINK)
-                    .fold(0, |all, lane| fingerprint(&(all, lane)))
-            }
-            _ => 0,
+/// What a choice that is about no packet says of the network, which it does not look at otherwise: what is on a link that
+/// it cuts; which links are spoken of.
+pub(super) fn subject(setup: &Setup, choice: Choice, links: &Links, net: &Net) -> u64 {
+    let loses_kick = |room: usize, crashed: Option<usize>| {
+        links.of_node(room).is_some_and(|link| net.loses_kick(link, crashed))
+    };
+    match choice {
+        Choice::Crash(node) if usize::from(node) == setup.center() => {
+            let center = Some(setup.center());
+            setup.rooms().fold(1, |all, room| all << 1 | u64::from(loses_kick(room, center)))
         }
+        Choice::Crash(node) => u64::from(loses_kick(node.into(), Some(node.into()))),
+        Choice::Cut(room) => u64::from(loses_kick(room.into(), None)),
+        Choice::Link(_) => {
+            let lanes = net.packets.iter().map(|packet| packet.get().lane);
+            lanes.filter(|lane| u64::from(*lane) >= FIRST_LINK).fold(0, |all, lane| fingerprint(&(all, lane)))
+        }
+        _ => 0,
     }
 }
 
@@ -386,7 +384,6 @@ impl Look for World {
         Standing::of(setup, self.host(node))
     }
 
-    /// Who looks at every node once need not ask first.
     fn is_idle(&self) -> bool {
         false
     }
@@ -433,5 +430,40 @@ impl Look for World {
 
     fn is_broken(&self) -> bool {
         self.broken().is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{prng::Prng, scenario::Scenario};
+
+    /// Choices of other worlds are mostly impossible in this one.
+    #[test]
+    fn what_is_not_possible_changes_nothing() {
+        let mut refused = 0;
+        for name in ["duplicates", "stopped-owner", "retry", "cache-restart", "attacker"] {
+            let scenario = Scenario::named(name).expect("it is shipped");
+            let setup = Setup::new(scenario).expect("it can be played");
+            for seed in 0..40 {
+                let (mut prng, mut scratch) = (Prng::new(seed), Scratch::default());
+                let (mut world, mut earlier) = (World::new(&setup), Vec::new());
+                for _ in 0..40 {
+                    let begin = earlier.len();
+                    world.choices(&setup, &mut earlier);
+                    for &choice in &earlier[..begin] {
+                        let mut tried = world.clone();
+                        if !tried.apply(&setup, choice, &mut scratch) {
+                            assert!(tried == world, "{name}, seed {seed}: {choice}");
+                            refused += 1;
+                        }
+                    }
+                    let Some(new) = (earlier.len() - begin).checked_sub(1) else { break };
+                    let choice = earlier[begin + prng.below(new as u32 + 1) as usize];
+                    assert!(world.apply(&setup, choice, &mut scratch), "{name}, seed {seed}: {choice}");
+                }
+            }
+        }
+        assert!(refused > 10_000, "{refused}");
     }
 }

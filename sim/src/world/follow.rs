@@ -4,7 +4,7 @@ use std::mem::discriminant;
 
 use super::{
     budgets::Amounts,
-    choices::Standing,
+    choices::{Standing, subject},
     lesson::Learned,
     networks::OnWay,
     pack::{Parts, Slot, Visit, print_of},
@@ -35,7 +35,7 @@ pub struct Memory {
     pub(super) recall: Recall,
     /// A world to play in, and what it is.
     stage: Option<(World, Packed)>,
-    /// How the nodes of the world stand that was left last.
+    /// How the nodes of the world stand whose choices were asked for last.
     standings: Vec<Standing>,
     /// Its place on the board.
     pub(super) place: Option<usize>,
@@ -73,21 +73,16 @@ impl Memory {
         to.copy(packed);
         let from = packed.numbers();
         let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
-        let left = on.under_way(from[net]);
+        let before = on.under_way(from[net]);
         let key = match choice.pick() {
             Some(pick) => {
-                let name = left.iter().find(|it| it.prospect.pick == pick).map_or(0, |it| it.name);
+                let name = before.iter().find(|it| it.prospect.pick == pick).map_or(0, |it| it.name);
                 fold(kind_of(choice) ^ name)
             }
             None => {
-                let view = View {
-                    store: on.store,
-                    packed,
-                    under_way: left,
-                    standings: &self.standings,
-                    idle: false,
-                };
-                fingerprint(&(choice, view.subject(on.setup, choice)))
+                let links = packed.part(&on.store.links, Slot::Links);
+                let net = packed.part(&on.store.nets, Slot::Net);
+                fingerprint(&(choice, subject(on.setup, choice, links, net)))
             }
         };
         if !self.choose(on, to, choice, key) {
@@ -100,7 +95,7 @@ impl Memory {
                 let (pick, name) = (packet.prospect.pick, packet.name);
                 // What did not arrive at once before does not now, unless something has changed that it depends on.
                 let was_there = |it: &OnWay| it.may_arrive && it.prospect.pick == pick && it.name == name;
-                let waits = left.iter().any(was_there) && {
+                let waits = before.iter().any(was_there) && {
                     let same = |slot: usize| to.number(slot) == from[slot];
                     let node = usize::from(pick.to);
                     let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
@@ -151,19 +146,10 @@ impl Memory {
         self.scratch.named = Some(Named::default());
         let possible = play(world, &mut self.scratch);
         let named = self.scratch.named.take().unwrap_or_default();
-        let mut seen = Seen {
-            to,
-            from: is,
-            looked_at: 0,
-            replaced: Vec::new(),
-            print: 0,
-            net: None,
-            ledger: None,
-            faults: false,
-            fires: false,
-        };
+        let mut seen =
+            Seen { to, from: is, looked_at: 0, replaced: Vec::new(), print: 0, net: None, ledger: None };
         world.visit(on.store, &mut seen);
-        let Seen { looked_at, replaced, print, net, ledger, faults, fires, .. } = seen;
+        let Seen { looked_at, replaced, print, net, ledger, .. } = seen;
         let broken = is.slot(Slot::Broken);
         // What breaks it depends on the ledger, which nobody looked at.
         if remembers && to.number(broken) == is.number(broken) {
@@ -173,17 +159,19 @@ impl Memory {
                 (name, named.traffic.as_slice().into(), number(Slot::Net), after)
             });
             let told = ledger.filter(|_| named.ledger != 0);
-            let taken = (faults || fires).then(|| {
-                let amounts = |packed: &Packed| Amounts {
-                    faults: if faults {
-                        *part(&on.store.faults, packed, Slot::Faults)
-                    } else {
-                        Faults::default()
-                    },
-                    fires: if fires { *part(&on.store.fires, packed, Slot::Fires) } else { Fires::default() },
-                };
-                amounts(is).less(amounts(to))
-            });
+            let unseen = |slot: Slot| looked_at >> is.slot(slot) & 1 == 0;
+            let amounts = |packed: &Packed| Amounts {
+                faults: if unseen(Slot::Faults) {
+                    *packed.part(&on.store.faults, Slot::Faults)
+                } else {
+                    Faults::default()
+                },
+                fires: if unseen(Slot::Fires) {
+                    *packed.part(&on.store.fires, Slot::Fires)
+                } else {
+                    Fires::default()
+                },
+            };
             let learned = Learned {
                 key,
                 looked_at,
@@ -193,7 +181,7 @@ impl Memory {
                 print,
                 traffic,
                 told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
-                taken,
+                taken: amounts(is).less(amounts(to)),
             };
             self.recall.learn(&learned);
             if self.recall.shares {
@@ -203,10 +191,6 @@ impl Memory {
         is.copy(to);
         possible
     }
-}
-
-fn part<'a, T: Clone + Hash + PartialEq>(parts: &'a Parts<T>, packed: &Packed, slot: Slot) -> &'a T {
-    parts.get(packed.number(packed.slot(slot))).get()
 }
 
 /// Nobody has looked yet.
@@ -228,9 +212,6 @@ struct Seen<'a> {
     /// What became of a network and of a ledger that nobody looked at.
     net: Option<After>,
     ledger: Option<After>,
-    /// Something was taken from budgets that nobody looked at.
-    faults: bool,
-    fires: bool,
 }
 
 impl Visit for Seen<'_> {
@@ -253,10 +234,8 @@ impl Visit for Seen<'_> {
             self.net = Some(after);
         } else if !looked_at && slot == self.from.slot(Slot::Ledger) {
             self.ledger = Some(after);
-        } else if !looked_at && slot == self.from.slot(Slot::Faults) {
-            self.faults = after.number != before;
-        } else if !looked_at && slot == self.from.slot(Slot::Fires) {
-            self.fires = after.number != before;
+        } else if !looked_at && [Slot::Faults, Slot::Fires].iter().any(|it| slot == self.from.slot(*it)) {
+            // What was taken is read off the amounts.
         } else if after.number != before {
             self.replaced.push((slot as u8, after.number));
             self.print = self.print.wrapping_add(after.print);

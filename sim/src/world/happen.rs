@@ -8,8 +8,13 @@ use gatepass_core::{
 use super::{edit::Traffic, *};
 
 impl World {
+    /// Whether it is under way, and nobody is stopped whose socket it would wait in.
+    pub(super) fn can_arrive(&self, pick: Pick) -> bool {
+        self.under_way(pick).is_some() && !self.hosts[usize::from(pick.to)].get().paused
+    }
+
     pub(super) fn deliver(&mut self, pick: Pick, scratch: &mut Scratch) -> bool {
-        if self.under_way(pick).is_none() || self.hosts[usize::from(pick.to)].get().paused {
+        if !self.can_arrive(pick) {
             return false;
         }
         let Some(taken) = self.take_packet(pick, scratch) else { return false };

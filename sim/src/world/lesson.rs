@@ -19,7 +19,7 @@ pub(super) struct Learned {
     /// The name of what the ledger was told, the ledger before and after it.
     pub(super) told: Option<(u64, u32, After)>,
     /// What was taken from budgets that nobody looked at.
-    pub(super) taken: Option<Amounts>,
+    pub(super) taken: Amounts,
 }
 
 /// Where threads leave for each other what they learned.

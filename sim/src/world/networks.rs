@@ -4,7 +4,7 @@ use super::{
     choices::Prospect,
     edit::Traffic,
     pack::{Slot, print_of},
-    recall::{After, KEPT_MAX},
+    recall::{After, KEPT_MAX, at},
     *,
 };
 
@@ -71,29 +71,23 @@ impl Networks {
         let slot = on.setup.nodes() + Slot::Net as usize;
         let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
         let after = After { number: on.store.nets.number(&after), print };
-        self.learn(net, traffic, after);
+        self.add(net, traffic, after);
         after
     }
 
-    pub(super) fn learn(&mut self, net: u32, traffic: u32, After { number, print }: After) {
+    pub(super) fn learn(&mut self, net: u32, traffic: u32, after: After) {
+        if at(&mut self.afters, net).iter().all(|it| it.traffic != traffic) {
+            self.add(net, traffic, after);
+        }
+    }
+
+    fn add(&mut self, net: u32, traffic: u32, After { number, print }: After) {
         if self.known >= KEPT_MAX {
             *self = Self::default();
         }
-        let known = at(&mut self.afters, net);
-        if known.iter().all(|it| it.traffic != traffic) {
-            known.push(Then { traffic, number, print });
-            self.known += 1;
-        }
+        at(&mut self.afters, net).push(Then { traffic, number, print });
+        self.known += 1;
     }
-}
-
-/// The place of this number: there is one for each.
-fn at<T: Clone + Default>(all: &mut Vec<T>, number: u32) -> &mut T {
-    let at = number as usize;
-    if all.len() <= at {
-        all.resize(at + 1, T::default());
-    }
-    &mut all[at]
 }
 
 impl Net {

@@ -247,6 +247,11 @@ impl Packed {
         self.nodes() + slot as usize
     }
 
+    /// The part that stands there, which is no node.
+    pub(super) fn part<'a, T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
+        parts.get(self.number(self.slot(slot))).get()
+    }
+
     /// The numbers of all parts.
     pub(super) fn numbers(&self) -> &[u32] {
         &self.0[PRINT..]
@@ -285,7 +290,7 @@ impl Packed {
 
     /// The world broke, and this is how.
     pub(crate) fn broken(&self, store: &Store) -> Option<Broken> {
-        *store.broken.get(self.number(self.slot(Slot::Broken))).get()
+        *self.part(&store.broken, Slot::Broken)
     }
 }
 

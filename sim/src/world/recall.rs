@@ -13,7 +13,13 @@ use std::{
 use smallvec::SmallVec;
 
 use super::{
-    budgets::Budgets, choices::Standing, edit::Traffic, lesson::Learned, networks::Networks, pack::Slot, *,
+    budgets::{Amounts, Budgets},
+    choices::Standing,
+    edit::Traffic,
+    lesson::Learned,
+    networks::Networks,
+    pack::Slot,
+    *,
 };
 
 /// By what is a hash already, or nearly.
@@ -43,7 +49,7 @@ pub(super) fn fold(number: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// Outcomes, networks or ledgers kept at most; then all are forgotten.
+/// Outcomes kept at most, then all is forgotten; and what comes of networks, or of ledgers, then that is.
 pub(super) const KEPT_MAX: usize = 1 << 22;
 /// Worlds of more parts are not remembered: there is a bit for each.
 pub(super) const SLOTS_MAX: usize = u64::BITS as usize;
@@ -187,23 +193,27 @@ impl Recall {
                 self.replaced.extend(replaced);
             }
             let replaced = replaced.len() as u8;
-            let taken = learned.taken.map_or(NOTHING, |taken| self.budgets.number(taken) + 1);
+            let taken = match learned.taken {
+                taken if taken == Amounts::default() => NOTHING,
+                taken => self.budgets.number(taken) + 1,
+            };
             entry.insert(Outcome { possible, replaced, slots, parts, traffic, told, taken, print });
         }
     }
 
     pub(super) fn standing(&mut self, on: Context<'_>, host: u32) -> Standing {
-        let at = host as usize;
-        if let Some(Some(standing)) = self.standings.get(at) {
-            return *standing;
-        }
-        let standing = Standing::of(on.setup, on.store.hosts.get(host).get());
-        if self.standings.len() <= at {
-            self.standings.resize(at + 1, None);
-        }
-        self.standings[at] = Some(standing);
-        standing
+        let standing = || Standing::of(on.setup, on.store.hosts.get(host).get());
+        *at(&mut self.standings, host).get_or_insert_with(standing)
     }
+}
+
+/// The place of this number: there is one for each.
+pub(super) fn at<T: Clone + Default>(all: &mut Vec<T>, number: u32) -> &mut T {
+    let at = number as usize;
+    if all.len() <= at {
+        all.resize(at + 1, T::default());
+    }
+    &mut all[at]
 }
 
 /// Two numbers as one.

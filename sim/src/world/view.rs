@@ -4,7 +4,7 @@ use super::{
     age::Signed,
     choices::{Prospect, Standing},
     networks::OnWay,
-    pack::{Parts, Slot},
+    pack::Slot,
     *,
 };
 
@@ -17,12 +17,6 @@ pub(super) struct View<'a> {
     pub(super) standings: &'a [Standing],
     /// All of them stand idle.
     pub(super) idle: bool,
-}
-
-impl View<'_> {
-    fn part<'a, T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
-        parts.get(self.packed.number(self.packed.slot(slot))).get()
-    }
 }
 
 impl Look for View<'_> {
@@ -43,7 +37,7 @@ impl Look for View<'_> {
     }
 
     fn net(&self) -> &Net {
-        self.part(&self.store.nets, Slot::Net)
+        self.packed.part(&self.store.nets, Slot::Net)
     }
 
     fn prospects(&self) -> impl Iterator<Item = Prospect> {
@@ -51,35 +45,35 @@ impl Look for View<'_> {
     }
 
     fn conns(&self) -> &Conns {
-        self.part(&self.store.conns, Slot::Conns)
+        self.packed.part(&self.store.conns, Slot::Conns)
     }
 
     fn links(&self) -> &Links {
-        self.part(&self.store.links, Slot::Links)
+        self.packed.part(&self.store.links, Slot::Links)
     }
 
     fn faults(&self) -> &Faults {
-        self.part(&self.store.faults, Slot::Faults)
+        self.packed.part(&self.store.faults, Slot::Faults)
     }
 
     fn fires(&self) -> &Fires {
-        self.part(&self.store.fires, Slot::Fires)
+        self.packed.part(&self.store.fires, Slot::Fires)
     }
 
     fn waiting(&self) -> &Nodes {
-        self.part(&self.store.waiting, Slot::Waiting)
+        self.packed.part(&self.store.waiting, Slot::Waiting)
     }
 
     fn lost_leases(&self) -> &[(ServerId, u32)] {
-        self.part::<Vec<_>>(&self.store.lost_leases, Slot::LostLeases)
+        self.packed.part::<Vec<_>>(&self.store.lost_leases, Slot::LostLeases)
     }
 
     fn attacker(&self) -> &Attacker {
-        self.part(&self.store.attackers, Slot::Attacker)
+        self.packed.part(&self.store.attackers, Slot::Attacker)
     }
 
     fn signed(&self) -> &[Signed] {
-        self.part::<Vec<_>>(&self.store.signed, Slot::Signed)
+        self.packed.part::<Vec<_>>(&self.store.signed, Slot::Signed)
     }
 
     fn is_broken(&self) -> bool {
