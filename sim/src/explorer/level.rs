@@ -95,7 +95,8 @@ pub(super) struct Counts {
 /// The part of a level that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    next: usize,
+    /// Taken from the beginning, and from the end.
+    taken: [usize; 2],
     returned: Vec<Range<usize>>,
 }
 
@@ -173,10 +174,10 @@ pub(super) fn with_crew<S: Space, R>(
     let met: Vec<Mutex<New<S>>> = (0..threads.max(1)).map(|_| Mutex::default()).collect();
     thread::scope(|scope| {
         let (report, done) = channel();
-        let hire = |met| {
+        let hire = |(nth, met): (usize, _)| {
             let (order, orders) = channel();
             let report = report.clone();
-            let mut worker = Worker::default();
+            let mut worker = Worker { from_end: nth % 2 == 1, ..Worker::default() };
             common.space.exchange(&common.store, &mut worker.scratch);
             scope.spawn(move || {
                 while let Ok(order) = orders.recv() {
@@ -188,7 +189,7 @@ pub(super) fn with_crew<S: Space, R>(
             });
             order
         };
-        let orders = met.iter().map(hire).collect();
+        let orders = met.iter().enumerate().map(hire).collect();
         main(&Crew { orders, done, met: &met })
     })
 }
@@ -243,6 +244,8 @@ struct Worker<S: Space> {
     spare: Vec<Vec<S::Kept>>,
     /// Room in the table that is left.
     granted: usize,
+    /// It takes states from the end of a level.
+    from_end: bool,
 }
 
 impl<S: Space> Default for Worker<S> {
@@ -253,19 +256,24 @@ impl<S: Space> Default for Worker<S> {
             came: Vec::new(),
             spare: Vec::new(),
             granted: 0,
+            from_end: false,
         }
     }
 }
 
 impl<S: Space> Ground<S> {
-    fn take(&self) -> Option<Range<usize>> {
+    /// States that nobody has taken. States that stand together lead to the same, so threads work far from each other.
+    fn take(&self, from_end: bool) -> Option<Range<usize>> {
         let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(range) = left.returned.pop() {
             return Some(range);
         }
         let all = self.frontier.order.len();
-        let range = left.next..(left.next + BATCH).min(all);
-        left.next = range.end;
+        let [first, last] = left.taken;
+        let batch = BATCH.min(all - first - last);
+        left.taken[usize::from(from_end)] += batch;
+        let begin = if from_end { all - last - batch } else { first };
+        let range = begin..begin + batch;
         (!range.is_empty()).then_some(range)
     }
 }
@@ -288,7 +296,7 @@ impl<S: Space> Worker<S> {
             self.spare.push(part);
         }
         let mut actions = Vec::new();
-        while let Some(mut range) = ground.take() {
+        while let Some(mut range) = ground.take(self.from_end) {
             common.space.exchange(&common.store, &mut self.scratch);
             let before = new.prints.len();
             let mut generated = 0;
