@@ -105,44 +105,15 @@ pub struct Faults {
 impl Faults {
     /// All of them.
     pub(crate) const fn budgets(&mut self) -> [&mut u8; 17] {
-        let Self {
-            drop,
-            duplicate,
-            reorder,
-            crash_room,
-            crash_center,
-            crash_login,
-            lose_cache,
-            renew_cache,
-            crash_cache,
-            crash_accounts,
-            fail_service,
-            cut_link,
-            hang_up,
-            pause_room,
-            drain_room,
-            clock_jump,
-            age,
-        } = self;
-        [
-            drop,
-            duplicate,
-            reorder,
-            crash_room,
-            crash_center,
-            crash_login,
-            lose_cache,
-            renew_cache,
-            crash_cache,
-            crash_accounts,
-            fail_service,
-            cut_link,
-            hang_up,
-            pause_room,
-            drain_room,
-            clock_jump,
-            age,
-        ]
+        macro_rules! all {
+            ($($budget:ident)*) => {{
+                // Not one is forgotten: there is no `..`.
+                let Self { $($budget),* } = self;
+                [$($budget),*]
+            }};
+        }
+        all!(drop duplicate reorder crash_room crash_center crash_login lose_cache renew_cache crash_cache crash_accounts
+            fail_service cut_link hang_up pause_room drain_room clock_jump age)
     }
 }
 

@@ -3,12 +3,7 @@
 
 use std::collections::HashMap;
 
-use super::{
-    follow::Context,
-    pack::{Parts, Slot, print_of},
-    recall::After,
-    *,
-};
+use super::{follow::Context, pack::Slot, recall::After, *};
 use crate::scenario::ALWAYS;
 
 impl World {
@@ -76,22 +71,11 @@ impl Budgets {
                 fires: *on.store.fires.get(fires).get(),
             };
             let left = there.less(all[taken as usize]);
+            let slot = |slot: Slot| on.setup.nodes() + slot as usize;
             [
-                after(on, &on.store.faults, Slot::Faults, faults, left.faults),
-                after(on, &on.store.fires, Slot::Fires, fires, left.fires),
+                After::of(&on.store.faults, slot(Slot::Faults), faults, &Shared::new(left.faults)),
+                After::of(&on.store.fires, slot(Slot::Fires), fires, &Shared::new(left.fires)),
             ]
         })
     }
-}
-
-fn after<T: Clone + Hash + PartialEq>(
-    on: Context<'_>,
-    parts: &Parts<T>,
-    slot: Slot,
-    before: u32,
-    left: T,
-) -> After {
-    let (slot, left) = (on.setup.nodes() + slot as usize, Shared::new(left));
-    let print = print_of(slot, &left).wrapping_sub(print_of(slot, parts.get(before)));
-    After { number: parts.number(&left), print }
 }

@@ -7,7 +7,7 @@ use super::{
     choices::{Standing, subject},
     lesson::Learned,
     networks::OnWay,
-    pack::{Parts, Slot, Visit, print_of},
+    pack::{Parts, Slot, Visit},
     recall::{After, Recall, SLOTS_MAX, circumstances, fold},
     view::View,
     *,
@@ -223,11 +223,9 @@ impl Visit for Seen<'_> {
         let before = self.from.number(slot);
         let mut after = After { number: before, print: 0 };
         if part.has_changed() {
-            after.number = all.number(part.shared());
+            after = After::of(all, slot, before, part.shared());
         }
         if after.number != before {
-            let lost = print_of(slot, all.get(before));
-            after.print = print_of(slot, part.shared()).wrapping_sub(lost);
             self.to.set(slot, after.number, after.print);
         }
         if !looked_at && slot == self.from.slot(Slot::Net) {

@@ -3,7 +3,7 @@
 use super::{
     choices::Prospect,
     edit::Traffic,
-    pack::{Slot, print_of},
+    pack::Slot,
     recall::{After, KEPT_MAX, at},
     *,
 };
@@ -65,12 +65,10 @@ impl Networks {
         if let Some(&Then { number, print, .. }) = known.iter().find(|it| it.traffic == traffic) {
             return After { number, print };
         }
-        let before = on.store.nets.get(net);
-        let mut after = before.clone();
+        let mut after = on.store.nets.get(net).clone();
         changes.iter().for_each(|change| change.make(after.edit()));
         let slot = on.setup.nodes() + Slot::Net as usize;
-        let print = print_of(slot, &after).wrapping_sub(print_of(slot, before));
-        let after = After { number: on.store.nets.number(&after), print };
+        let after = After::of(&on.store.nets, slot, net, &after);
         self.add(net, traffic, after);
         after
     }

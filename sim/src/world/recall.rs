@@ -18,7 +18,7 @@ use super::{
     edit::Traffic,
     lesson::Learned,
     networks::Networks,
-    pack::Slot,
+    pack::{Parts, Slot, print_of},
     *,
 };
 
@@ -104,6 +104,19 @@ struct Outcome {
 pub(super) struct After {
     pub(super) number: u32,
     pub(super) print: u64,
+}
+
+impl After {
+    /// This part stands where the one with the number `before` stood.
+    pub(super) fn of<T: Clone + Hash + PartialEq>(
+        all: &Parts<T>,
+        slot: usize,
+        before: u32,
+        part: &Shared<T>,
+    ) -> Self {
+        let print = print_of(slot, part).wrapping_sub(print_of(slot, all.get(before)));
+        Self { number: all.number(part), print }
+    }
 }
 
 impl Recall {
