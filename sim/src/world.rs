@@ -4,6 +4,7 @@
 mod age;
 mod attack;
 mod budgets;
+mod changes;
 mod choices;
 mod edit;
 mod effects;
@@ -35,7 +36,7 @@ use gatepass_core::{
 };
 
 pub(crate) use self::follow::Context;
-use self::{age::Signed, choices::Look, edit::Named, part::Part};
+use self::{age::Signed, choices::Look, edit::{Named, Told, Traffic}, part::Part};
 pub use self::{
     follow::Memory,
     pack::{Packed, Store},
@@ -279,14 +280,19 @@ impl World {
     /// way.
     fn judge(&mut self, setup: &Setup, scratch: &mut Scratch, judgement: Judgement, at_rest: bool) {
         setup.exercise(judgement.met);
-        let later = setup.scenario.at_rest && !at_rest;
-        let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
-        if let Some(property) = judgement.broken.first_of(setup.watched()).filter(counts)
+        if let Some(property) = Self::first_broken(setup, judgement, at_rest)
             && self.broken().is_none()
         {
             self.break_by(Broken::Property(property));
             scratch.broke_at = scratch.log.as_ref().and_then(|log| log.len().checked_sub(1));
         }
+    }
+
+    /// The first of the watched properties that is broken.
+    fn first_broken(setup: &Setup, judgement: Judgement, at_rest: bool) -> Option<Property> {
+        let later = setup.scenario.at_rest && !at_rest;
+        let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
+        judgement.broken.first_of(setup.watched()).filter(counts)
     }
 
     /// The same for one property.

@@ -1,10 +1,16 @@
 //! Changes that are named completely. Whoever remembers what came of a choice need not compare what only such changes
 //! concern: the network and the ledger.
 
+use gatepass_core::{
+    ledger::Evidence,
+    message::{Reply, Request},
+    properties::View,
+};
+
 use super::*;
 
 /// A change of the network.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Hash)]
 pub(super) enum Traffic {
     /// A packet is on its way.
     Post(Shared<Packet>),
@@ -27,32 +33,67 @@ impl Traffic {
             }
         }
     }
+}
 
-    pub(super) fn print(&self) -> u64 {
+/// Something that the ledger is told.
+#[derive(Clone, Debug, Hash)]
+pub(super) enum Told {
+    /// A role noted this fact, and what can be seen besides it.
+    Fact(Fact, View),
+    /// A request came to a LoginServer.
+    Requested(ConnId, Request, Option<Evidence>),
+    /// It was answered.
+    Replied(ConnId, Reply),
+    /// A connection is gone: what was counted against it is forgotten.
+    Closed(ConnId),
+    /// This node, a LoginServer, crashed: nobody waits for its answers.
+    LoginCrashed(usize),
+    /// A RoomServer crashed.
+    RoomCrashed(ServerId),
+}
+
+impl Told {
+    /// Tells it, and what the ledger says to that.
+    pub(super) fn tell(&self, setup: &Setup, ledger: &mut Shared<Ledger>) -> Judgement {
         match self {
-            Self::Post(packet) => packet.fingerprint(),
-            Self::Take(pick) => fingerprint(&("take", pick)),
-            Self::LoseTo(node) => fingerprint(&("lose", node)),
-            Self::LoseOn(lane, node) => fingerprint(&("lose", lane, node)),
+            Self::Fact(fact, view) if matters(fact) => return ledger.edit().record(fact, *view),
+            // It leaves nothing behind: what it exercises is all there is to it.
+            Self::Fact(fact, _) => return ledger.get().exercised(fact),
+            Self::Replied(conn, reply) => return ledger.edit().replied(*conn, reply),
+            Self::Requested(conn, request, evidence) => ledger.edit().requested(*conn, request, *evidence),
+            Self::Closed(conn) => ledger.edit().closed(*conn),
+            Self::LoginCrashed(node) => ledger.edit().asked.retain(|conn, _| setup.login_of(*conn) != *node),
+            Self::RoomCrashed(server) => ledger.edit().server_died(*server),
         }
+        Judgement::default()
     }
+}
+
+/// Whether the ledger must remember it.
+const fn matters(fact: &Fact) -> bool {
+    matches!(
+        fact,
+        Fact::CredentialChecked { genuine: true, .. }
+            | Fact::SignatureAccepted { .. }
+            | Fact::SessionOpened { .. }
+            | Fact::SessionEnded { .. }
+            | Fact::TokenIssued { .. }
+            | Fact::TokenSuperseded { .. }
+            | Fact::TokenExpired { .. }
+            | Fact::TokenRedeemed { .. }
+            | Fact::EntryRefused { .. }
+            | Fact::Admitted { .. }
+            | Fact::Left { .. }
+            | Fact::Unseated { .. }
+            | Fact::Fenced { .. }
+    )
 }
 
 /// What was changed by changes that are named.
 #[derive(Debug, Default)]
 pub(super) struct Named {
     pub(super) traffic: Vec<Traffic>,
-    /// Names all changes of the ledger, in their order; 0: none.
-    pub(super) ledger: u64,
-}
-
-impl Scratch {
-    /// The ledger is told or asked something of this name.
-    fn name_told(&mut self, name: impl FnOnce() -> u64) {
-        if let Some(named) = &mut self.named {
-            named.ledger = fingerprint(&(named.ledger, name()));
-        }
-    }
+    pub(super) told: Vec<Told>,
 }
 
 impl World {
@@ -85,38 +126,12 @@ impl World {
         }
     }
 
-    /// Changes the ledger by `edit`, which `name` names completely.
-    pub(super) fn edit_ledger(
-        &mut self,
-        scratch: &mut Scratch,
-        name: impl FnOnce() -> u64,
-        edit: impl FnOnce(&mut Ledger) -> Judgement,
-    ) -> Judgement {
-        scratch.name_told(name);
-        edit(self.ledger.edit_unseen())
-    }
-
-    /// The same where the ledger has nothing to say to it.
-    pub(super) fn tell_ledger(
-        &mut self,
-        scratch: &mut Scratch,
-        name: impl FnOnce() -> u64,
-        tell: impl FnOnce(&mut Ledger),
-    ) {
-        let _ = self.edit_ledger(scratch, name, |ledger| {
-            tell(ledger);
-            Judgement::default()
-        });
-    }
-
-    /// Asks the ledger, and `name` names completely what.
-    pub(super) fn ask_ledger(
-        &mut self,
-        scratch: &mut Scratch,
-        name: impl FnOnce() -> u64,
-        ask: impl FnOnce(&Ledger) -> Judgement,
-    ) -> Judgement {
-        scratch.name_told(name);
-        ask(self.ledger.shared().get())
+    /// Tells the ledger something, and judges what it says to that.
+    pub(super) fn tell_ledger(&mut self, setup: &Setup, told: Told, scratch: &mut Scratch) {
+        let judgement = told.tell(setup, self.ledger.shared_unseen());
+        self.judge(setup, scratch, judgement, false);
+        if let Some(named) = &mut scratch.named {
+            named.told.push(told);
+        }
     }
 }

@@ -73,9 +73,7 @@ impl World {
             self.sign(credentials);
         }
         if let Message::Reply(reply) = msg {
-            let name = || fingerprint(&("replied", conn, msg));
-            let judgement = self.edit_ledger(scratch, name, |ledger| ledger.replied(conn, reply));
-            self.judge(setup, scratch, judgement, false);
+            self.tell_ledger(setup, Told::Replied(conn, reply.clone()), scratch);
         }
         if setup.is_attackers(conn) && !matches!(msg, Message::Request(_) | Message::ToRoom(_)) {
             return self.told_attacker(setup, node, conn, msg, scratch);
@@ -164,7 +162,7 @@ impl World {
         let Some(room) = self.conns.room_of(conn).map(usize::from) else { return };
         let to = if node == room { setup.player_of(conn) } else { Some(room) };
         self.conns.close(conn);
-        self.forget(conn, scratch);
+        self.tell_ledger(setup, Told::Closed(conn), scratch);
         if let Some(to) = to {
             self.post(setup, closing(node, to, conn, Body::Closed(conn)), scratch);
         }
@@ -182,15 +180,7 @@ impl World {
         };
         self.goals(setup, fact, scratch);
         let view = View { player, room_capacity: setup.settings.capacity.room };
-        let judgement = if matters(fact) {
-            let name = || fingerprint(&("record", fact, view.player));
-            self.edit_ledger(scratch, name, |ledger| ledger.record(fact, view))
-        } else {
-            // It leaves nothing behind: what it exercises is all there is to it.
-            let name = || fingerprint(&("exercised", fact));
-            self.ask_ledger(scratch, name, |ledger| ledger.exercised(fact))
-        };
-        self.judge(setup, scratch, judgement, false);
+        self.tell_ledger(setup, Told::Fact(fact.clone(), view), scratch);
     }
 
     /// The account whose credential the owner of a connection knows; none: nobody's connection.
@@ -246,26 +236,6 @@ impl World {
 /// The end of a connection.
 pub(super) fn closing(from: usize, to: usize, conn: ConnId, body: Body) -> Packet {
     Packet { from: from as u16, to: to as u16, lane: lane(conn), life: None, body }
-}
-
-/// Whether the ledger must hear of it.
-const fn matters(fact: &Fact) -> bool {
-    matches!(
-        fact,
-        Fact::CredentialChecked { genuine: true, .. }
-            | Fact::SignatureAccepted { .. }
-            | Fact::SessionOpened { .. }
-            | Fact::SessionEnded { .. }
-            | Fact::TokenIssued { .. }
-            | Fact::TokenSuperseded { .. }
-            | Fact::TokenExpired { .. }
-            | Fact::TokenRedeemed { .. }
-            | Fact::EntryRefused { .. }
-            | Fact::Admitted { .. }
-            | Fact::Left { .. }
-            | Fact::Unseated { .. }
-            | Fact::Fenced { .. }
-    )
 }
 
 /// The address of a player's node.

@@ -160,15 +160,4 @@ impl World {
         self.run_out(setup, node, timer, scratch);
         true
     }
-
-    /// A connection is gone: what was counted against it is forgotten.
-    pub(super) fn forget(&mut self, conn: ConnId, scratch: &mut Scratch) {
-        self.tell_ledger(
-            scratch,
-            || fingerprint(&("closed", conn)),
-            |ledger| {
-                ledger.closed(conn);
-            },
-        );
-    }
 }

@@ -4,6 +4,7 @@ use std::mem::discriminant;
 
 use super::{
     budgets::Amounts,
+    changes::Changed,
     choices::{Standing, subject},
     lesson::Learned,
     networks::OnWay,
@@ -88,7 +89,7 @@ impl Memory {
         if !self.choose(on, to, choice, key) {
             return false;
         }
-        'settle: while to.number(broken) == from[broken] && !self.recall.networks.is_quiet(on, to.number(net))
+        'settle: while to.number(broken) == from[broken] && !self.recall.is_quiet(on, to.number(net))
         {
             let under_way = on.under_way(to.number(net));
             for packet in under_way.iter().filter(|packet| packet.may_arrive) {
@@ -154,11 +155,8 @@ impl Memory {
         // What breaks it depends on the ledger, which nobody looked at.
         if remembers && to.number(broken) == is.number(broken) {
             let number = |slot: Slot| is.number(is.slot(slot));
-            let traffic = net.filter(|_| !named.traffic.is_empty()).map(|after| {
-                let name = named.traffic.iter().fold(0, |name, change| fingerprint(&(name, change.print())));
-                (name, named.traffic.as_slice().into(), number(Slot::Net), after)
-            });
-            let told = ledger.filter(|_| named.ledger != 0);
+            let traffic = net.and_then(|after| Changed::of(&named.traffic, number(Slot::Net), after));
+            let told = ledger.and_then(|after| Changed::of(&named.told, number(Slot::Ledger), after));
             let unseen = |slot: Slot| looked_at >> is.slot(slot) & 1 == 0;
             let amounts = |packed: &Packed| Amounts {
                 faults: if unseen(Slot::Faults) {
@@ -180,7 +178,7 @@ impl Memory {
                 replaced: replaced.into(),
                 print,
                 traffic,
-                told: told.map(|after| (named.ledger, number(Slot::Ledger), after)),
+                told,
                 taken: amounts(is).less(amounts(to)),
             };
             self.recall.learn(&learned);

@@ -126,26 +126,14 @@ impl World {
                 self.unlink(setup, room, Some(node), scratch);
             }
         } else if setup.is_login(node) {
-            self.tell_ledger(
-                scratch,
-                || fingerprint(&("login crashed", node)),
-                |ledger| {
-                    ledger.asked.retain(|conn, _| setup.login_of(*conn) != node);
-                },
-            );
+            self.tell_ledger(setup, Told::LoginCrashed(node), scratch);
         } else if !keeps_memory {
             self.past.room_crashed = true;
             self.unlink(setup, node, Some(node), scratch);
             self.reset_players(setup, node, scratch);
             if let HostRole::Room(room) = &self.hosts[node].get().role {
                 let id = room.id();
-                self.tell_ledger(
-                    scratch,
-                    || fingerprint(&("server died", id)),
-                    |ledger| {
-                        ledger.server_died(id);
-                    },
-                );
+                self.tell_ledger(setup, Told::RoomCrashed(id), scratch);
             }
         }
         let host = self.hosts[node].edit();
@@ -270,7 +258,7 @@ impl World {
         let conns: Vec<ConnId> = conns.map(|(conn, _)| conn).collect();
         for conn in conns {
             self.conns.close(conn);
-            self.forget(conn, scratch);
+            self.tell_ledger(setup, Told::Closed(conn), scratch);
             // The attacker need not be told.
             let Some(player) = setup.player_of(conn) else { continue };
             self.put(Shared::new(effects::closing(node, player, conn, Body::Closed(conn))), scratch);

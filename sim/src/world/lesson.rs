@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, PoisonError};
 
-use super::{budgets::Amounts, edit::Traffic, recall::After, *};
+use super::{budgets::Amounts, changes::Changed, *};
 
 /// What came of a choice, as another thread may learn it: parts by their numbers, all else by its name.
 #[derive(Clone, Debug)]
@@ -14,10 +14,9 @@ pub(super) struct Learned {
     pub(super) possible: bool,
     pub(super) replaced: Box<[(u8, u32)]>,
     pub(super) print: u64,
-    /// The name of the traffic, the traffic, the network before and after it.
-    pub(super) traffic: Option<(u64, Arc<[Traffic]>, u32, After)>,
-    /// The name of what the ledger was told, the ledger before and after it.
-    pub(super) told: Option<(u64, u32, After)>,
+    /// What became of the network, and of the ledger.
+    pub(super) traffic: Option<Changed<Traffic>>,
+    pub(super) told: Option<Changed<Told>>,
     /// What was taken from budgets that nobody looked at.
     pub(super) taken: Amounts,
 }

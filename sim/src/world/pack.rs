@@ -49,7 +49,7 @@ pub struct Store {
     pub(super) nets: Parts<Net>,
     pub(super) conns: Parts<Conns>,
     pub(super) links: Parts<Links>,
-    ledgers: Parts<Ledger>,
+    pub(super) ledgers: Parts<Ledger>,
     pub(super) faults: Parts<Faults>,
     pub(super) fires: Parts<Fires>,
     pub(super) waiting: Parts<Nodes>,

@@ -14,20 +14,19 @@ use smallvec::SmallVec;
 
 use super::{
     budgets::{Amounts, Budgets},
+    changes::Changes,
     choices::Standing,
-    edit::Traffic,
     lesson::Learned,
-    networks::Networks,
     pack::{Parts, Slot, print_of},
     *,
 };
 
 /// By what is a hash already, or nearly.
-type Map<V> = HashMap<u64, V, BuildHasherDefault<Fold>>;
+pub(super) type Map<V> = HashMap<u64, V, BuildHasherDefault<Fold>>;
 
 /// A hash of one number.
 #[derive(Clone, Copy, Debug, Default)]
-struct Fold(u64);
+pub(super) struct Fold(u64);
 
 impl Hasher for Fold {
     fn finish(&self) -> u64 {
@@ -49,7 +48,7 @@ pub(super) fn fold(number: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// Outcomes kept at most, then all is forgotten; and what comes of networks, or of ledgers, then that is.
+/// Outcomes kept at most, then all is forgotten; and of what comes of networks, or of ledgers.
 pub(super) const KEPT_MAX: usize = 1 << 22;
 /// Worlds of more parts are not remembered: there is a bit for each.
 pub(super) const SLOTS_MAX: usize = u64::BITS as usize;
@@ -67,17 +66,14 @@ pub(super) struct Recall {
     outcomes: Map<Outcome>,
     /// Parts that outcomes put in their places.
     replaced: Vec<(u8, u32)>,
-    /// What may be done to a network, from 1, and its names.
-    traffic: Vec<Arc<[Traffic]>>,
-    traffic_names: Map<u32>,
-    /// What is told to a ledger, from 1, by the names of it.
-    told: Map<u32>,
-    /// What comes of a ledger by what it is told.
-    ledgers: Map<After>,
-    pub(super) networks: Networks,
+    traffic: Changes<Traffic>,
+    told: Changes<Told>,
     budgets: Budgets,
     /// How nodes stand, by their numbers.
     standings: Vec<Option<Standing>>,
+    /// Whether nothing is under way that may not be worth a choice, by the numbers of networks: mostly that is all that
+    /// is asked.
+    quiet: Vec<Option<bool>>,
     /// What was learned and the others have not been told, if there are others.
     pub(super) lessons: Vec<Learned>,
     pub(super) shares: bool,
@@ -129,12 +125,10 @@ impl Recall {
         let ledger = if outcome.told == NOTHING {
             None
         } else {
-            Some(self.ledgers.get(&pair(numbers[slot(Slot::Ledger)], outcome.told))?)
+            Some(self.told.after_told(on, numbers[slot(Slot::Ledger)], outcome.told)?)
         };
-        let net = (outcome.traffic != NOTHING).then(|| {
-            let changes = &self.traffic[outcome.traffic as usize - 1];
-            self.networks.after(on, numbers[slot(Slot::Net)], outcome.traffic, changes)
-        });
+        let net = (outcome.traffic != NOTHING)
+            .then(|| self.traffic.after_traffic(on, numbers[slot(Slot::Net)], outcome.traffic));
         let budgets = [Slot::Faults, Slot::Fires].map(slot);
         let left = (outcome.taken != NOTHING)
             .then(|| self.budgets.left(on, budgets.map(|slot| numbers[slot]), outcome.taken - 1));
@@ -145,7 +139,7 @@ impl Recall {
             print = print.wrapping_add(after.print);
         };
         if let Some(after) = ledger {
-            put(ledger_slot, *after);
+            put(ledger_slot, after);
         }
         if let Some(after) = net {
             put(net_slot, after);
@@ -172,28 +166,13 @@ impl Recall {
             let lessons = std::mem::take(&mut self.lessons);
             *self = Self { lessons, shares: self.shares, ..Self::default() };
         }
-        let (mut traffic, mut told) = (NOTHING, NOTHING);
-        if let Some((name, changes, net, after)) = &learned.traffic {
-            let next = self.traffic.len() as u32 + 1;
-            traffic = *self.traffic_names.entry(*name).or_insert(next);
-            if traffic == next {
-                self.traffic.push(Arc::clone(changes));
-            }
-            self.networks.learn(*net, traffic, *after);
-        }
-        if let Some((name, ledger, after)) = learned.told {
-            let next = self.told.len() as u32 + 1;
-            told = *self.told.entry(name).or_insert(next);
-            if self.ledgers.len() >= KEPT_MAX {
-                self.ledgers.clear();
-            }
-            self.ledgers.insert(pair(ledger, told), after);
-        }
+        let traffic = learned.traffic.as_ref().map_or(NOTHING, |changed| self.traffic.learn(changed));
+        let told = learned.told.as_ref().map_or(NOTHING, |changed| self.told.learn(changed));
         let decisive = self.decisive.entry(learned.key).or_default();
         if !decisive.contains(&learned.looked_at) {
             decisive.push(learned.looked_at);
         }
-        // It may be known, and only what became of the ledger was not.
+        // Another thread may have played it too.
         if let Entry::Vacant(entry) = self.outcomes.entry(learned.circumstances) {
             let Learned { possible, ref replaced, print, .. } = *learned;
             let (mut slots, mut parts) = ([0; FEW], [0; FEW]);
@@ -218,6 +197,11 @@ impl Recall {
         let standing = || Standing::of(on.setup, on.store.hosts.get(host).get());
         *at(&mut self.standings, host).get_or_insert_with(standing)
     }
+
+    /// Whether nothing is under way in a network that may not be worth a choice.
+    pub(super) fn is_quiet(&mut self, on: Context<'_>, net: u32) -> bool {
+        *at(&mut self.quiet, net).get_or_insert_with(|| on.under_way(net).iter().all(|it| !it.may_arrive))
+    }
 }
 
 /// The place of this number: there is one for each.
@@ -227,11 +211,6 @@ pub(super) fn at<T: Clone + Default>(all: &mut Vec<T>, number: u32) -> &mut T {
         all.resize(at + 1, T::default());
     }
     &mut all[at]
-}
-
-/// Two numbers as one.
-fn pair(one: u32, other: u32) -> u64 {
-    u64::from(one) << 32 | u64::from(other)
 }
 
 /// Names a choice in its circumstances: the numbers of these parts.

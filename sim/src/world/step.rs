@@ -40,10 +40,7 @@ impl World {
                 }
                 (HostRole::Login(_), Message::Request(request)) => {
                     let evidence = self.evidence(setup, node, request);
-                    let name = || fingerprint(&("requested", conn, request, evidence));
-                    self.tell_ledger(scratch, name, |ledger| {
-                        ledger.requested(*conn, request, evidence);
-                    });
+                    self.tell_ledger(setup, Told::Requested(*conn, request.clone(), evidence), scratch);
                 }
                 (HostRole::Center(center), _) => {
                     stranger = properties::LinkStep::stranger(center, *conn, msg);
