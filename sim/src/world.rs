@@ -36,7 +36,12 @@ use gatepass_core::{
 };
 
 pub(crate) use self::follow::Context;
-use self::{age::Signed, choices::Look, edit::{Named, Told, Traffic}, part::Part};
+use self::{
+    age::Signed,
+    choices::Look,
+    edit::{Named, Told, Traffic},
+    part::Part,
+};
 pub use self::{
     follow::Memory,
     pack::{Packed, Store},

@@ -71,10 +71,9 @@ impl Budgets {
                 fires: *on.store.fires.get(fires).get(),
             };
             let left = there.less(all[taken as usize]);
-            let slot = |slot: Slot| on.setup.nodes() + slot as usize;
             [
-                After::of(&on.store.faults, slot(Slot::Faults), faults, &Shared::new(left.faults)),
-                After::of(&on.store.fires, slot(Slot::Fires), fires, &Shared::new(left.fires)),
+                After::of(&on.store.faults, Slot::Faults.at(), faults, &Shared::new(left.faults)),
+                After::of(&on.store.fires, Slot::Fires.at(), fires, &Shared::new(left.fires)),
             ]
         })
     }

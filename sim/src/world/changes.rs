@@ -97,8 +97,7 @@ impl Changes<Traffic> {
         let make = |changes: &[Traffic]| {
             let mut after = on.store.nets.get(net).clone();
             changes.iter().for_each(|change| change.make(after.edit()));
-            let slot = on.setup.nodes() + Slot::Net as usize;
-            Some(After::of(&on.store.nets, slot, net, &after))
+            Some(After::of(&on.store.nets, Slot::Net.at(), net, &after))
         };
         self.after(net, traffic, make).expect("traffic is always possible")
     }
@@ -116,8 +115,7 @@ impl Changes<Told> {
                     return None;
                 }
             }
-            let slot = on.setup.nodes() + Slot::Ledger as usize;
-            Some(After::of(&on.store.ledgers, slot, ledger, &after))
+            Some(After::of(&on.store.ledgers, Slot::Ledger.at(), ledger, &after))
         })
     }
 }

@@ -8,7 +8,7 @@ use super::{
     choices::{Standing, subject},
     lesson::Learned,
     networks::OnWay,
-    pack::{Parts, Slot, Visit},
+    pack::{OTHERS, Parts, Slot, Visit, slot_of},
     recall::{After, Recall, SLOTS_MAX, circumstances, fold},
     view::View,
     *,
@@ -46,10 +46,10 @@ impl Memory {
     /// Everything that may happen next in a world, as [`World::choices`] says.
     pub(crate) fn choices(&mut self, on: Context<'_>, packed: &Packed, choices: &mut Vec<Choice>) {
         self.standings.clear();
-        let numbers = packed.numbers()[..packed.nodes()].iter();
+        let numbers = packed.numbers()[OTHERS..].iter();
         self.standings.extend(numbers.map(|number| self.recall.standing(on, *number)));
         let idle = self.standings.iter().all(|standing| *standing == Standing::IDLE);
-        let under_way = on.under_way(packed.number(packed.slot(Slot::Net)));
+        let under_way = on.under_way(packed.number(Slot::Net.at()));
         let view = View { store: on.store, packed, under_way, standings: &self.standings, idle };
         Look::choices(&view, on.setup, choices);
         debug_assert_eq!(
@@ -73,7 +73,7 @@ impl Memory {
     ) -> bool {
         to.copy(packed);
         let from = packed.numbers();
-        let [broken, net] = [Slot::Broken, Slot::Net].map(|slot| packed.slot(slot));
+        let [broken, net] = [Slot::Broken.at(), Slot::Net.at()];
         let before = on.under_way(from[net]);
         let key = match choice.pick() {
             Some(pick) => {
@@ -89,8 +89,7 @@ impl Memory {
         if !self.choose(on, to, choice, key) {
             return false;
         }
-        'settle: while to.number(broken) == from[broken] && !self.recall.is_quiet(on, to.number(net))
-        {
+        'settle: while to.number(broken) == from[broken] && !self.recall.is_quiet(on, to.number(net)) {
             let under_way = on.under_way(to.number(net));
             for packet in under_way.iter().filter(|packet| packet.may_arrive) {
                 let (pick, name) = (packet.prospect.pick, packet.name);
@@ -100,8 +99,8 @@ impl Memory {
                     let same = |slot: usize| to.number(slot) == from[slot];
                     let node = usize::from(pick.to);
                     let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
-                    same(node)
-                        && (node >= on.setup.players() || certain.iter().all(|it| same(packed.slot(*it))))
+                    same(slot_of(node))
+                        && (node >= on.setup.players() || certain.iter().all(|it| same(it.at())))
                 };
                 if waits {
                     continue;
@@ -151,13 +150,13 @@ impl Memory {
             Seen { to, from: is, looked_at: 0, replaced: Vec::new(), print: 0, net: None, ledger: None };
         world.visit(on.store, &mut seen);
         let Seen { looked_at, replaced, print, net, ledger, .. } = seen;
-        let broken = is.slot(Slot::Broken);
+        let broken = Slot::Broken.at();
         // What breaks it depends on the ledger, which nobody looked at.
         if remembers && to.number(broken) == is.number(broken) {
-            let number = |slot: Slot| is.number(is.slot(slot));
+            let number = |slot: Slot| is.number(slot.at());
             let traffic = net.and_then(|after| Changed::of(&named.traffic, number(Slot::Net), after));
             let told = ledger.and_then(|after| Changed::of(&named.told, number(Slot::Ledger), after));
-            let unseen = |slot: Slot| looked_at >> is.slot(slot) & 1 == 0;
+            let unseen = |slot: Slot| looked_at >> slot.at() & 1 == 0;
             let amounts = |packed: &Packed| Amounts {
                 faults: if unseen(Slot::Faults) {
                     *packed.part(&on.store.faults, Slot::Faults)
@@ -170,6 +169,7 @@ impl Memory {
                     Fires::default()
                 },
             };
+            let is_spent = [Slot::Faults, Slot::Fires].iter().any(|it| number(*it) != to.number(it.at()));
             let learned = Learned {
                 key,
                 looked_at,
@@ -179,7 +179,7 @@ impl Memory {
                 print,
                 traffic,
                 told,
-                taken: amounts(is).less(amounts(to)),
+                taken: if is_spent { amounts(is).less(amounts(to)) } else { Amounts::default() },
             };
             self.recall.learn(&learned);
             if self.recall.shares {
@@ -226,11 +226,11 @@ impl Visit for Seen<'_> {
         if after.number != before {
             self.to.set(slot, after.number, after.print);
         }
-        if !looked_at && slot == self.from.slot(Slot::Net) {
+        if !looked_at && slot == Slot::Net.at() {
             self.net = Some(after);
-        } else if !looked_at && slot == self.from.slot(Slot::Ledger) {
+        } else if !looked_at && slot == Slot::Ledger.at() {
             self.ledger = Some(after);
-        } else if !looked_at && [Slot::Faults, Slot::Fires].iter().any(|it| slot == self.from.slot(*it)) {
+        } else if !looked_at && [Slot::Faults, Slot::Fires].iter().any(|it| slot == it.at()) {
             // What was taken is read off the amounts.
         } else if after.number != before {
             self.replaced.push((slot as u8, after.number));

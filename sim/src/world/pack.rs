@@ -22,7 +22,7 @@ const INLINE: usize = 24;
 /// Words of the fingerprint.
 const PRINT: usize = 2;
 
-/// Where the parts of a world stand behind its nodes.
+/// Where the parts of a world stand: then come its nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Slot {
     Net,
@@ -39,8 +39,19 @@ pub(super) enum Slot {
     Broken,
 }
 
+impl Slot {
+    pub(super) const fn at(self) -> usize {
+        self as usize
+    }
+}
+
 /// Parts that are no nodes.
-const OTHERS: usize = Slot::Broken as usize + 1;
+pub(super) const OTHERS: usize = Slot::Broken as usize + 1;
+
+/// Where a node stands.
+pub(super) const fn slot_of(node: usize) -> usize {
+    OTHERS + node
+}
 
 /// The parts of all worlds of a search.
 #[derive(Debug, Default)]
@@ -154,23 +165,21 @@ pub(super) trait Visit {
 impl World {
     /// Shows somebody all parts.
     pub(super) fn visit(&mut self, store: &Store, visit: &mut impl Visit) {
-        let nodes = self.hosts.len();
-        for (slot, host) in self.hosts.iter_mut().enumerate() {
-            visit.part(slot, host, &store.hosts);
+        visit.part(Slot::Net.at(), &mut self.net, &store.nets);
+        visit.part(Slot::Conns.at(), &mut self.conns, &store.conns);
+        visit.part(Slot::Links.at(), &mut self.links, &store.links);
+        visit.part(Slot::Ledger.at(), &mut self.ledger, &store.ledgers);
+        visit.part(Slot::Faults.at(), &mut self.faults, &store.faults);
+        visit.part(Slot::Fires.at(), &mut self.fires, &store.fires);
+        visit.part(Slot::Waiting.at(), &mut self.waiting, &store.waiting);
+        visit.part(Slot::Past.at(), &mut self.past, &store.pasts);
+        visit.part(Slot::LostLeases.at(), &mut self.lost_leases, &store.lost_leases);
+        visit.part(Slot::Attacker.at(), &mut self.attacker, &store.attackers);
+        visit.part(Slot::Signed.at(), &mut self.signed, &store.signed);
+        visit.part(Slot::Broken.at(), &mut self.broken, &store.broken);
+        for (node, host) in self.hosts.iter_mut().enumerate() {
+            visit.part(slot_of(node), host, &store.hosts);
         }
-        let slot = |slot: Slot| nodes + slot as usize;
-        visit.part(slot(Slot::Net), &mut self.net, &store.nets);
-        visit.part(slot(Slot::Conns), &mut self.conns, &store.conns);
-        visit.part(slot(Slot::Links), &mut self.links, &store.links);
-        visit.part(slot(Slot::Ledger), &mut self.ledger, &store.ledgers);
-        visit.part(slot(Slot::Faults), &mut self.faults, &store.faults);
-        visit.part(slot(Slot::Fires), &mut self.fires, &store.fires);
-        visit.part(slot(Slot::Waiting), &mut self.waiting, &store.waiting);
-        visit.part(slot(Slot::Past), &mut self.past, &store.pasts);
-        visit.part(slot(Slot::LostLeases), &mut self.lost_leases, &store.lost_leases);
-        visit.part(slot(Slot::Attacker), &mut self.attacker, &store.attackers);
-        visit.part(slot(Slot::Signed), &mut self.signed, &store.signed);
-        visit.part(slot(Slot::Broken), &mut self.broken, &store.broken);
     }
 
     /// The world in few bytes.
@@ -188,9 +197,10 @@ impl World {
 
     /// The world that was packed.
     pub(crate) fn unpack(store: &Store, packed: &Packed) -> Self {
-        let other = |slot: Slot| packed.0[PRINT + packed.nodes() + slot as usize];
+        let other = |slot: Slot| packed.number(slot.at());
+        let host = |node: usize| fetch(&store.hosts, packed.number(slot_of(node)));
         Self {
-            hosts: (0..packed.nodes()).map(|node| fetch(&store.hosts, packed.number(node))).collect(),
+            hosts: (0..packed.nodes()).map(host).collect(),
             net: fetch(&store.nets, other(Slot::Net)),
             conns: fetch(&store.conns, other(Slot::Conns)),
             links: fetch(&store.links, other(Slot::Links)),
@@ -242,14 +252,9 @@ impl Packed {
         self.0.len() - PRINT
     }
 
-    /// Where a part that is no node stands.
-    pub(super) fn slot(&self, slot: Slot) -> usize {
-        self.nodes() + slot as usize
-    }
-
     /// The part that stands there, which is no node.
     pub(super) fn part<'a, T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
-        parts.get(self.number(self.slot(slot))).get()
+        parts.get(self.number(slot.at())).get()
     }
 
     /// The numbers of all parts.

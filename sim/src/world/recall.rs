@@ -118,33 +118,31 @@ impl After {
 impl Recall {
     /// What came of it before, if it is known.
     pub(super) fn again(&mut self, on: Context<'_>, to: &mut Packed, key: u64) -> Option<bool> {
-        let (numbers, slot) = (to.numbers(), |slot: Slot| to.slot(slot));
+        let numbers = to.numbers_mut();
         let known = |parts: &u64| self.outcomes.get(&circumstances(key, *parts, numbers));
         let outcome = self.decisive.get(&key)?.iter().find_map(known)?;
-        let mut print = outcome.print;
-        let ledger = if outcome.told == NOTHING {
+        let [net, ledger, faults, fires] = [Slot::Net, Slot::Ledger, Slot::Faults, Slot::Fires].map(Slot::at);
+        let told = if outcome.told == NOTHING {
             None
         } else {
-            Some(self.told.after_told(on, numbers[slot(Slot::Ledger)], outcome.told)?)
+            Some(self.told.after_told(on, numbers[ledger], outcome.told)?)
         };
-        let net = (outcome.traffic != NOTHING)
-            .then(|| self.traffic.after_traffic(on, numbers[slot(Slot::Net)], outcome.traffic));
-        let budgets = [Slot::Faults, Slot::Fires].map(slot);
+        let traffic = (outcome.traffic != NOTHING)
+            .then(|| self.traffic.after_traffic(on, numbers[net], outcome.traffic));
         let left = (outcome.taken != NOTHING)
-            .then(|| self.budgets.left(on, budgets.map(|slot| numbers[slot]), outcome.taken - 1));
-        let [ledger_slot, net_slot] = [Slot::Ledger, Slot::Net].map(slot);
-        let numbers = to.numbers_mut();
+            .then(|| self.budgets.left(on, [faults, fires].map(|slot| numbers[slot]), outcome.taken - 1));
+        let mut print = outcome.print;
         let mut put = |slot: usize, after: After| {
             numbers[slot] = after.number;
             print = print.wrapping_add(after.print);
         };
-        if let Some(after) = ledger {
-            put(ledger_slot, after);
+        if let Some(after) = told {
+            put(ledger, after);
         }
-        if let Some(after) = net {
-            put(net_slot, after);
+        if let Some(after) = traffic {
+            put(net, after);
         }
-        for (slot, after) in budgets.into_iter().zip(left.into_iter().flatten()) {
+        for (slot, after) in [faults, fires].into_iter().zip(left.into_iter().flatten()) {
             put(slot, after);
         }
         let replaced = usize::from(outcome.replaced);

@@ -4,7 +4,7 @@ use super::{
     age::Signed,
     choices::{Prospect, Standing},
     networks::OnWay,
-    pack::Slot,
+    pack::{Slot, slot_of},
     *,
 };
 
@@ -25,7 +25,7 @@ impl Look for View<'_> {
     }
 
     fn host(&self, node: usize) -> &Host {
-        self.store.hosts.get(self.packed.number(node)).get()
+        self.store.hosts.get(self.packed.number(slot_of(node))).get()
     }
 
     fn standing(&self, _: &Setup, node: usize) -> Standing {
