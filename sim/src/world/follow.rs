@@ -14,7 +14,8 @@ use super::{
     *,
 };
 
-/// That a packet may arrive at once is asked: with the name of the packet that is a key, as the kind of a choice is.
+/// A packet arrives at once, if that is worth no choice: with the name of the packet that is a key, as the kind of a
+/// choice is.
 const ARRIVES_AT_ONCE: u64 = 1;
 
 /// Of which kind a choice is.
@@ -86,7 +87,7 @@ impl Memory {
                 fingerprint(&(choice, subject(on.setup, choice, links, net)))
             }
         };
-        if !self.choose(on, to, choice, key) {
+        if !self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch)) {
             return false;
         }
         'settle: while to.number(broken) == from[broken] && !self.recall.is_quiet(on, to.number(net)) {
@@ -105,11 +106,11 @@ impl Memory {
                 if waits {
                     continue;
                 }
-                let arrives =
-                    |world: &mut World, scratch: &mut Scratch| world.arrives_at_once(on.setup, pick, scratch);
+                let arrives = |world: &mut World, scratch: &mut Scratch| {
+                    world.arrives_at_once(on.setup, pick, scratch)
+                        && world.apply(on.setup, Choice::Deliver(pick), scratch)
+                };
                 if self.play(on, to, fold(ARRIVES_AT_ONCE ^ name), arrives) {
-                    let choice = Choice::Deliver(pick);
-                    self.choose(on, to, choice, fold(kind_of(choice) ^ name));
                     continue 'settle;
                 }
             }
@@ -123,12 +124,7 @@ impl Memory {
         true
     }
 
-    /// `key` names the choice completely, and what it says of the network.
-    fn choose(&mut self, on: Context<'_>, to: &mut Packed, choice: Choice, key: u64) -> bool {
-        self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch))
-    }
-
-    /// Plays, or recalls what came of it. `key` names completely what is played.
+    /// Plays, or recalls what came of it. `key` names completely what is played, and what it says of the network.
     fn play(
         &mut self,
         on: Context<'_>,
