@@ -12,6 +12,7 @@
 //! Per state visited it keeps at most 38 bytes: 16 for each slot of a table that is between 53 and 80 % full,
 //! and 8 for the way back. States themselves are kept for two levels only, as small as the space can make them.
 
+mod bettered;
 mod checker;
 mod graph;
 mod level;

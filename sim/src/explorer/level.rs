@@ -14,8 +14,9 @@ use std::{
 };
 
 use super::{
+    bettered::Bettered,
     space::Space,
-    table::{Link, Table},
+    table::{Added, Link, Table},
 };
 
 /// States taken from a level at a time.
@@ -24,8 +25,6 @@ const BATCH: usize = 256;
 const GRANT: usize = 512;
 /// Levels of fewer states are not worth more than one thread.
 const SMALL: usize = 512;
-/// Looks at the table that are worth to be begun together.
-const LOOKS: usize = 64;
 /// States whose steps are looked up together.
 const GROUP: usize = 16;
 /// How often the caller is asked whether to go on.
@@ -64,6 +63,8 @@ pub(super) struct Ground<S: Space> {
     pub(super) known: BTreeSet<S::Finding>,
     /// What nobody has taken yet.
     pub(super) left: Mutex<Left>,
+    /// New states that somebody reached by a lesser link after they were added.
+    pub(super) bettered: Bettered,
     /// States that nobody needs any more: threads free them.
     pub(super) waste: Mutex<Vec<Vec<S::Kept>>>,
 }
@@ -95,9 +96,35 @@ pub(super) struct Counts {
 /// The part of a level that nobody has taken yet.
 #[derive(Debug, Default)]
 pub(super) struct Left {
-    /// Taken from the beginning, and from the end.
-    taken: [usize; 2],
+    /// The share of each thread. States that stand together lead to the same, so threads work far from each other.
+    shares: Vec<Range<usize>>,
     returned: Vec<Range<usize>>,
+}
+
+impl Left {
+    /// All of a level, in equal shares.
+    fn all(states: usize, threads: usize) -> Self {
+        let begin = |thread: usize| states * thread / threads;
+        let shares = (0..threads).map(|thread| begin(thread)..begin(thread + 1)).collect();
+        Self { shares, returned: Vec::new() }
+    }
+
+    /// What a thread does next: its share, from the beginning; then half of what is left of the largest one.
+    fn take(&mut self, thread: usize) -> Option<Range<usize>> {
+        if let Some(range) = self.returned.pop() {
+            return Some(range);
+        }
+        if self.shares[thread].is_empty() {
+            let largest = self.shares.iter_mut().max_by_key(ExactSizeIterator::len)?;
+            let middle = largest.start + largest.len() / 2;
+            let end = std::mem::replace(&mut largest.end, middle);
+            self.shares[thread] = middle..end;
+        }
+        let share = &mut self.shares[thread];
+        let end = share.end.min(share.start + BATCH);
+        let range = std::mem::replace(&mut share.start, end)..end;
+        (!range.is_empty()).then_some(range)
+    }
 }
 
 /// The new states that one thread met.
@@ -119,27 +146,22 @@ impl<S: Space> Default for New<S> {
 
 impl<S: Space> New<S> {
     /// Adds a state, in a spare piece of memory if there is one.
-    pub(super) fn push(&mut self, print: u64, state: S::Kept, spare: &mut Vec<Vec<S::Kept>>) {
-        if self.prints.len().is_multiple_of(PART) {
+    pub(super) fn push(&mut self, print: u64, link: Link, state: S::Kept, spare: &mut Vec<Vec<S::Kept>>) {
+        let (part, at) = (self.prints.len() / PART, self.prints.len() % PART);
+        if at == 0 {
             self.parts.push(spare.pop().unwrap_or_else(|| Vec::with_capacity(PART)));
         }
-        self.parts.last_mut().expect("there is one").push(state);
+        self.parts[part].push(state);
         self.prints.push(print);
+        self.order.push((link, part as u32, at as u32));
     }
 
     /// Puts the states in order, when all states of the level have their links.
-    pub(super) fn rank(&mut self, table: &Table) {
-        let mut places = (0..)
-            .zip(&self.parts)
-            .flat_map(|(part, states)| (0..states.len() as u32).map(move |at| (part, at)));
-        for prints in self.prints.chunks(LOOKS) {
-            table.approach(prints.iter().copied());
-            self.order.extend(
-                prints
-                    .iter()
-                    .zip(places.by_ref())
-                    .map(|(print, (part, at))| (table.link(*print).expect("it was added"), part, at)),
-            );
+    fn rank(&mut self, table: &Table, bettered: &Bettered) {
+        for ((link, ..), print) in self.order.iter_mut().zip(&self.prints) {
+            if bettered.may_hold(*print) {
+                *link = table.link(*print).expect("it was added");
+            }
         }
         // Mostly in order already.
         self.order.sort();
@@ -177,7 +199,7 @@ pub(super) fn with_crew<S: Space, R>(
         let hire = |(nth, met): (usize, _)| {
             let (order, orders) = channel();
             let report = report.clone();
-            let mut worker = Worker { from_end: nth % 2 == 1, ..Worker::default() };
+            let mut worker = Worker { nth, ..Worker::default() };
             common.space.exchange(&common.store, &mut worker.scratch);
             scope.spawn(move || {
                 while let Ok(order) = orders.recv() {
@@ -197,19 +219,19 @@ pub(super) fn with_crew<S: Space, R>(
 impl<S: Space> Crew<'_, S> {
     /// Expands the level that lies there. `tick` is called while threads work, and returns whether to go on.
     pub(super) fn expand(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) {
-        let mut most = 1;
+        // The table can only grow when nobody reads it.
+        let ground = || common.ground.write().unwrap_or_else(PoisonError::into_inner);
+        let states = ground().frontier.order.len();
+        let threads = if states < SMALL { 1 } else { self.orders.len() };
+        ground().left = Mutex::new(Left::all(states, threads));
+        ground().bettered.clear(states);
         loop {
-            let ground = common.ground.read().unwrap_or_else(PoisonError::into_inner);
-            let threads = if ground.frontier.order.len() < SMALL { 1 } else { self.orders.len() };
-            // The table can only grow when nobody reads it.
-            drop(ground);
-            most = threads.max(most);
             self.send_out(Order::Expand, threads, common, tick);
             let missing = common.counts.missing.swap(0, Ordering::Relaxed);
             if missing == 0 || common.counts.stop.load(Ordering::Relaxed) {
-                return self.send_out(Order::Rank, most, common, tick);
+                return self.send_out(Order::Rank, threads, common, tick);
             }
-            common.ground.write().unwrap_or_else(PoisonError::into_inner).table.grow(missing);
+            ground().table.grow(missing, self.orders.len());
         }
     }
 
@@ -244,8 +266,8 @@ struct Worker<S: Space> {
     spare: Vec<Vec<S::Kept>>,
     /// Room in the table that is left.
     granted: usize,
-    /// It takes states from the end of a level.
-    from_end: bool,
+    /// Which of the threads it is.
+    nth: usize,
 }
 
 impl<S: Space> Default for Worker<S> {
@@ -256,25 +278,8 @@ impl<S: Space> Default for Worker<S> {
             came: Vec::new(),
             spare: Vec::new(),
             granted: 0,
-            from_end: false,
+            nth: 0,
         }
-    }
-}
-
-impl<S: Space> Ground<S> {
-    /// States that nobody has taken. States that stand together lead to the same, so threads work far from each other.
-    fn take(&self, from_end: bool) -> Option<Range<usize>> {
-        let mut left = self.left.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(range) = left.returned.pop() {
-            return Some(range);
-        }
-        let all = self.frontier.order.len();
-        let [first, last] = left.taken;
-        let batch = BATCH.min(all - first - last);
-        left.taken[usize::from(from_end)] += batch;
-        let begin = if from_end { all - last - batch } else { first };
-        let range = begin..begin + batch;
-        (!range.is_empty()).then_some(range)
     }
 }
 
@@ -284,7 +289,7 @@ impl<S: Space> Worker<S> {
         let mut new = new.lock().unwrap_or_else(PoisonError::into_inner);
         match order {
             Order::Expand => self.run(common, &ground, &mut new),
-            Order::Rank => new.rank(&ground.table),
+            Order::Rank => new.rank(&ground.table, &ground.bettered),
         }
     }
 
@@ -296,7 +301,9 @@ impl<S: Space> Worker<S> {
             self.spare.push(part);
         }
         let mut actions = Vec::new();
-        while let Some(mut range) = ground.take(self.from_end) {
+        let nth = self.nth;
+        let take = || ground.left.lock().unwrap_or_else(PoisonError::into_inner).take(nth);
+        while let Some(mut range) = take() {
             common.space.exchange(&common.store, &mut self.scratch);
             let before = new.prints.len();
             let mut generated = 0;
@@ -366,12 +373,17 @@ impl<S: Space> Worker<S> {
         let table = &ground.table;
         table.approach(self.came.iter().map(|(_, print)| *print));
         for (to, &(link, print)) in self.to.iter_mut().zip(&self.came) {
-            let is_new = match &common.exact {
-                None => table.insert(print, link),
-                Some(states) => insert_exact(common, states, table, print, link, to),
+            let added = match &common.exact {
+                None => table.add(print, link),
+                Some(states) => add_exact(common, states, table, print, link, to),
             };
-            if !is_new {
-                continue;
+            match added {
+                Added::Known => continue,
+                Added::Bettered => {
+                    ground.bettered.add(print);
+                    continue;
+                }
+                Added::New => {}
             }
             self.granted -= 1;
             let found = &mut new.found;
@@ -380,25 +392,25 @@ impl<S: Space> Worker<S> {
                     found.push((finding, print));
                 }
             });
-            new.push(print, common.space.keep(to), &mut self.spare);
+            new.push(print, link, common.space.keep(to), &mut self.spare);
         }
     }
 }
 
-fn insert_exact<S: Space>(
+fn add_exact<S: Space>(
     common: &Common<'_, S>,
     states: &Exact<S>,
     table: &Table,
     print: u64,
     link: Link,
     reached: &S::Reached,
-) -> bool {
+) -> Added {
     let state = common.space.state(&common.store, reached);
     let mut states = states.lock().unwrap_or_else(PoisonError::into_inner);
-    let new = table.insert(print, link);
+    let added = table.add(print, link);
     let first = states.entry(print).or_insert_with(|| state.clone());
-    if !new && !common.space.same(first, &state) {
+    if added != Added::New && !common.space.same(first, &state) {
         common.counts.collisions.fetch_add(1, Ordering::Relaxed);
     }
-    new
+    added
 }

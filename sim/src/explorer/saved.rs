@@ -131,7 +131,7 @@ pub(super) fn replay<S: Space>(
     }
     let (mut new, mut spare) = (New::default(), Vec::new());
     for (at, kept) in level {
-        new.push(seen[at].1, kept, &mut spare);
+        new.push(seen[at].1, Link(seen[at].0), kept, &mut spare);
     }
     if new.prints.len() == last.len() { Ok(new) } else { Err(Unfit) }
 }

@@ -8,11 +8,12 @@ use std::{
 };
 
 use super::{
+    bettered::Bettered,
     level::{Common, Counts, Crew, Exact, Frontier, Ground, Met, New, with_crew},
     paths::{Paths, walk},
     saved::{self, Keep, Saved, Unfit},
     space::{Actions, Space, States},
-    table::{Link, Table},
+    table::{Added, Link, Table},
 };
 use crate::memory;
 
@@ -163,6 +164,7 @@ pub fn search_kept<S: Space>(
             frontier: Frontier { first: 0, parts: Vec::new(), order: Vec::new() },
             known: BTreeSet::new(),
             left: Mutex::default(),
+            bettered: Bettered::new(),
             waste: Mutex::default(),
         }),
     };
@@ -257,23 +259,23 @@ impl<S: Space> Search<'_, S> {
         let mut ground = self.ground();
         for (nth, state) in initial.into_iter().enumerate() {
             if !ground.table.grant(1) {
-                ground.table.grow(1);
+                ground.table.grow(1, 1);
                 assert!(ground.table.grant(1), "it has grown");
             }
             space.enter(store, &state, &mut reached);
             let print = space.fingerprint(&reached);
-            if !ground.table.insert(print, Link::initial(nth)) {
+            let link = Link::initial(nth);
+            if ground.table.add(print, link) != Added::New {
                 ground.table.refund(1);
                 continue;
             }
             space.findings(store, &reached, &mut |finding| new.found.push((finding, print)));
-            new.push(print, space.keep(&mut reached), &mut Vec::new());
+            new.push(print, link, space.keep(&mut reached), &mut Vec::new());
             if let Some(exact) = exact {
                 exact.lock().unwrap_or_else(PoisonError::into_inner).insert(print, state);
             }
         }
         counts.unique.store(new.prints.len() as u64, Ordering::Relaxed);
-        new.rank(&ground.table);
         drop(ground);
         self.settle(&[Mutex::new(new)]);
     }
@@ -286,11 +288,11 @@ impl<S: Space> Search<'_, S> {
         if exact.is_some() || found.iter().any(|it| it.state >= seen.len() as u64) {
             return Err(Unfit);
         }
-        let mut last = saved::replay(*space, store, &seen, &levels)?;
+        let last = saved::replay(*space, store, &seen, &levels)?;
         let mut ground = self.ground();
-        ground.table.grow(seen.len());
+        ground.table.grow(seen.len(), 1);
         assert!(ground.table.grant(seen.len()), "it has grown");
-        if !seen.iter().all(|(link, print)| ground.table.insert(*print, Link(*link))) {
+        if seen.iter().any(|(link, print)| ground.table.add(*print, Link(*link)) != Added::New) {
             return Err(Unfit);
         }
         ground.known = found.iter().map(|it| it.finding.clone()).collect();
@@ -301,7 +303,6 @@ impl<S: Space> Search<'_, S> {
         self.found = found;
         counts.unique.store(seen.len() as u64, Ordering::Relaxed);
         counts.generated.store(generated, Ordering::Relaxed);
-        last.rank(&self.ground().table);
         self.settle(&[Mutex::new(last)]);
         Ok(())
     }
@@ -353,7 +354,7 @@ impl<S: Space> Search<'_, S> {
     /// not matter.
     fn settle(&mut self, met: &Met<S>) {
         let mut ground = self.common.ground.write().unwrap_or_else(PoisonError::into_inner);
-        let Ground { table, frontier, known, left, waste } = &mut *ground;
+        let Ground { table, frontier, known, waste, .. } = &mut *ground;
         let mut met: Vec<_> =
             met.iter().map(|new| new.lock().unwrap_or_else(PoisonError::into_inner)).collect();
         let mut links = Vec::with_capacity(met.iter().map(|new| new.order.len()).sum());
@@ -376,7 +377,6 @@ impl<S: Space> Search<'_, S> {
         let mut found = Vec::new();
         for new in &mut met {
             let New { parts, prints, found: newly, order } = &mut **new;
-            assert_eq!(order.len(), prints.len(), "they were ranked");
             frontier.parts.append(parts);
             let link = |print: u64| table.link(print).expect("it was added");
             found.extend(newly.drain(..).map(|(finding, print)| (link(print), finding)));
@@ -395,7 +395,6 @@ impl<S: Space> Search<'_, S> {
             self.paths.push(links);
         }
         frontier.first = first;
-        *left = Mutex::default();
     }
 
     fn outcome(self, ended: Ended, clock: &Clock) -> Outcome<S::Finding> {

@@ -1,11 +1,18 @@
 //! The visited states, in one open table that threads fill without locks.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+};
 
 /// A table is at most this full: 4 of 5 slots.
 const FULL: (usize, usize) = (4, 5);
 /// Slots that are asked of the system at a time.
-const PIECE: usize = 1 << 12;
+const PIECE: usize = 1 << 11;
+/// Parts of the table.
+const SHARDS: usize = 8;
+/// Slots from which on it is worth to have several threads.
+const WORTH_THREADS: usize = 1 << 16;
 
 /// How a state was first reached: from which state, by which action; ordered by that.
 ///
@@ -42,11 +49,23 @@ impl Link {
     }
 }
 
+/// What became of a state that was added.
+#[must_use]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Added {
+    /// It was not there.
+    New,
+    /// It was there, and has a lesser link now.
+    Bettered,
+    /// It was there, and its link is as it was.
+    Known,
+}
+
 /// Fingerprints of visited states, with the least link of each.
 #[derive(Debug)]
 pub(super) struct Table {
-    /// It grows where it is: fresh memory is what costs most of all.
-    pieces: Vec<Box<[Slot; PIECE]>>,
+    /// By the last bits of fingerprints, so that threads can make them larger at the same time. All are as large.
+    shards: [Shard; SHARDS],
     /// Filled slots, and those that threads may still fill before they ask again.
     granted: AtomicU64,
 }
@@ -62,25 +81,20 @@ struct Slot {
 impl Table {
     /// An empty one.
     pub(super) fn new() -> Self {
-        let mut table = Self { pieces: Vec::new(), granted: AtomicU64::default() };
-        table.extend(1);
-        table
-    }
-
-    fn extend(&mut self, slots: usize) {
-        let piece = || {
-            let slots: Vec<Slot> = std::iter::repeat_with(Slot::default).take(PIECE).collect();
-            slots.try_into().expect("so many were taken")
+        let shard = || {
+            let mut shard = Shard::default();
+            shard.extend(1);
+            shard
         };
-        self.pieces.resize_with(slots.div_ceil(PIECE), piece);
+        Self { shards: std::array::from_fn(|_| shard()), granted: AtomicU64::default() }
     }
 
     const fn slots(&self) -> usize {
-        self.pieces.len() * PIECE
+        self.shards[0].slots() * SHARDS
     }
 
-    fn slot(&self, at: usize) -> &Slot {
-        &self.pieces[at / PIECE][at % PIECE]
+    const fn shard(&self, print: u64) -> &Shard {
+        &self.shards[print as usize % SHARDS]
     }
 
     /// What the table takes in memory, in bytes.
@@ -105,13 +119,78 @@ impl Table {
 
     /// Looks where these would stand, all at once: each is a wait for memory, and they are waits at the same time.
     pub(super) fn approach(&self, prints: impl Iterator<Item = u64>) {
-        let there = |print| self.slot(self.home(print)).print.load(Ordering::Relaxed);
+        let there = |print| {
+            let shard = self.shard(print);
+            shard.slot(shard.home(print)).print.load(Ordering::Relaxed)
+        };
         std::hint::black_box(prints.map(there).fold(0, |all, there| all ^ there));
     }
 
-    /// Adds a state for which room was granted. `false` if it is there; then the lesser link stays.
-    pub(super) fn insert(&self, print: u64, link: Link) -> bool {
-        let (print, link) = (print.max(1), !link.0);
+    /// Adds a state for which room was granted. If it is there, the lesser link stays.
+    pub(super) fn add(&self, print: u64, link: Link) -> Added {
+        self.shard(print.max(1)).add(print.max(1), link)
+    }
+
+    /// The least link of a state that is there.
+    pub(super) fn link(&self, print: u64) -> Option<Link> {
+        self.shard(print.max(1)).link(print.max(1))
+    }
+
+    /// Grows by half, and at least so that `more` states find room; by as many threads.
+    pub(super) fn grow(&mut self, more: usize, threads: usize) {
+        let least = (*self.granted.get_mut() as usize + more) * FULL.1 / FULL.0 + FULL.1;
+        let slots = (self.slots() * 3 / 2).max(least).div_ceil(SHARDS);
+        if self.slots() < WORTH_THREADS || threads < 2 {
+            return self.shards.iter_mut().for_each(|shard| shard.grow(slots));
+        }
+        thread::scope(|scope| {
+            for shards in self.shards.chunks_mut(SHARDS.div_ceil(threads)) {
+                scope.spawn(move || shards.iter_mut().for_each(|shard| shard.grow(slots)));
+            }
+        });
+    }
+
+    /// All that is there, in no order.
+    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, Link)> {
+        self.shards.iter().flat_map(Shard::entries)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Shard {
+    /// It grows where it is: fresh memory is what costs most of all.
+    pieces: Vec<Box<[Slot; PIECE]>>,
+}
+
+impl Shard {
+    fn extend(&mut self, slots: usize) {
+        let piece = || {
+            let slots: Vec<Slot> = std::iter::repeat_with(Slot::default).take(PIECE).collect();
+            slots.try_into().expect("so many were taken")
+        };
+        self.pieces.resize_with(slots.div_ceil(PIECE), piece);
+    }
+
+    const fn slots(&self) -> usize {
+        self.pieces.len() * PIECE
+    }
+
+    fn slot(&self, at: usize) -> &Slot {
+        &self.pieces[at / PIECE][at % PIECE]
+    }
+
+    /// Where a fingerprint stands if nothing is in its way: any number of slots will do.
+    fn home(&self, print: u64) -> usize {
+        ((u128::from(print) * self.slots() as u128) >> 64) as usize
+    }
+
+    /// Where to look next.
+    fn next(&self, at: usize) -> usize {
+        if at + 1 == self.slots() { 0 } else { at + 1 }
+    }
+
+    fn add(&self, print: u64, link: Link) -> Added {
+        let link = !link.0;
         let mut at = self.home(print);
         loop {
             let slot = self.slot(at);
@@ -119,48 +198,41 @@ impl Table {
             if there == 0 {
                 match slot.print.compare_exchange(0, print, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => {
+                        // Who comes first by a lesser link says so himself.
                         slot.link.fetch_max(link, Ordering::Relaxed);
-                        return true;
+                        return Added::New;
                     }
                     Err(other) => there = other,
                 }
             }
             if there == print {
-                if slot.link.load(Ordering::Relaxed) < link {
-                    slot.link.fetch_max(link, Ordering::Relaxed);
-                }
-                return false;
+                let is_less = slot.link.load(Ordering::Relaxed) < link;
+                return if is_less && slot.link.fetch_max(link, Ordering::Relaxed) < link {
+                    Added::Bettered
+                } else {
+                    Added::Known
+                };
             }
-            at += 1;
-            if at == self.slots() {
-                at = 0;
-            }
+            at = self.next(at);
+            assert!(at != self.home(print), "fingerprints of so many states end alike");
         }
     }
 
-    /// The least link of a state that is there.
-    pub(super) fn link(&self, print: u64) -> Option<Link> {
-        let print = print.max(1);
+    fn link(&self, print: u64) -> Option<Link> {
         let mut at = self.home(print);
         loop {
             let slot = self.slot(at);
             match slot.print.load(Ordering::Relaxed) {
                 0 => return None,
                 there if there == print => return Some(Link(!slot.link.load(Ordering::Relaxed))),
-                _ => {}
-            }
-            at += 1;
-            if at == self.slots() {
-                at = 0;
+                _ => at = self.next(at),
             }
         }
     }
 
-    /// Grows by half, and at least so that `more` states find room.
-    pub(super) fn grow(&mut self, more: usize) {
+    fn grow(&mut self, slots: usize) {
         let before = self.slots();
-        let least = (*self.granted.get_mut() as usize + more) * FULL.1 / FULL.0 + FULL.1;
-        self.extend((before * 3 / 2).max(least));
+        self.extend(slots);
         // Whoever stands farther back moves farther, and finds nobody there who has not moved yet.
         let mut others = Vec::new();
         for at in (0..before).rev() {
@@ -181,21 +253,15 @@ impl Table {
             }
         }
         for (print, link) in others {
-            self.insert(print, link);
+            let _ = self.add(print, link);
         }
     }
 
-    /// All that is there, in no order.
-    pub(super) fn entries(&self) -> impl Iterator<Item = (u64, Link)> {
+    fn entries(&self) -> impl Iterator<Item = (u64, Link)> {
         self.pieces.iter().flat_map(|piece| piece.iter()).filter_map(|slot| {
             let print = slot.print.load(Ordering::Relaxed);
             (print != 0).then(|| (print, Link(!slot.link.load(Ordering::Relaxed))))
         })
-    }
-
-    /// Where a fingerprint stands if nothing is in its way: any number of slots will do.
-    fn home(&self, print: u64) -> usize {
-        ((u128::from(print) * self.slots() as u128) >> 64) as usize
     }
 }
 
@@ -213,13 +279,14 @@ mod tests {
         let mut table = Table::new();
         for (n, print) in prints().enumerate() {
             while !table.grant(1) {
-                table.grow(1);
+                table.grow(1, 1);
             }
-            assert!(table.insert(print, Link::from(n as u64 + 10, 3)), "{n}");
-            assert!(!table.insert(print, Link::from(n as u64 + 10, 4)));
-            assert!(!table.insert(print, Link::from(n as u64, 9)));
+            assert_eq!(table.add(print, Link::from(n as u64 + 10, 3)), Added::New, "{n}");
+            assert_eq!(table.add(print, Link::from(n as u64 + 10, 4)), Added::Known);
+            assert_eq!(table.add(print, Link::from(n as u64, 9)), Added::Bettered);
         }
-        table.grow(10_000);
+        table.grow(100_000, 1);
+        table.grow(200_000, 3);
         for (n, print) in prints().enumerate() {
             assert_eq!(table.link(print), Some(Link::from(n as u64, 9)));
         }
@@ -230,8 +297,9 @@ mod tests {
     fn two_threads_add_each_state_once() {
         let table = Table::new();
         assert!(table.grant(3_000));
-        let add = |actor: usize| prints().filter(|print| table.insert(*print, Link::from(7, actor))).count();
-        let (one, two) = std::thread::scope(|scope| {
+        let is_new = |print: u64, actor: usize| table.add(print, Link::from(7, actor)) == Added::New;
+        let add = |actor: usize| prints().filter(|print| is_new(*print, actor)).count();
+        let (one, two) = thread::scope(|scope| {
             let other = scope.spawn(|| add(1));
             (add(2), other.join().expect("it ends"))
         });
