@@ -95,7 +95,7 @@ impl Memory {
             for packet in under_way.iter().filter(|packet| packet.may_arrive) {
                 let (pick, name) = (packet.prospect.pick, packet.name);
                 // What did not arrive at once before does not now, unless something has changed that it depends on.
-                let was_there = |it: &OnWay| it.may_arrive && it.prospect.pick == pick && it.name == name;
+                let was_there = |it: &OnWay| it.may_arrive && it.name == name;
                 let waits = before.iter().any(was_there) && {
                     let same = |slot: usize| to.number(slot) == from[slot];
                     let node = usize::from(pick.to);
