@@ -148,7 +148,7 @@ impl Space for Worlds {
     }
 
     fn fingerprint(&self, reached: &Option<Packed>) -> u64 {
-        reached.as_ref().map_or(0, Packed::print)
+        reached.as_ref().map_or(0, |packed| packed.print)
     }
 
     fn findings(&self, store: &Store, reached: &Option<Packed>, found: &mut dyn FnMut(Broken)) {

@@ -47,11 +47,12 @@ impl Memory {
     /// Everything that may happen next in a world, as [`World::choices`] says.
     pub(crate) fn choices(&mut self, on: Context<'_>, packed: &Packed, choices: &mut Vec<Choice>) {
         self.standings.clear();
-        let numbers = packed.numbers()[OTHERS..].iter();
+        let numbers = packed.numbers[OTHERS..].iter();
         self.standings.extend(numbers.map(|number| self.recall.standing(on, *number)));
         let idle = self.standings.iter().all(|standing| *standing == Standing::IDLE);
-        let under_way = on.under_way(packed.number(Slot::Net.at()));
-        let view = View { store: on.store, packed, under_way, standings: &self.standings, idle };
+        let under_way = on.under_way(packed.numbers[Slot::Net.at()]);
+        let view =
+            View { store: on.store, numbers: &packed.numbers, under_way, standings: &self.standings, idle };
         Look::choices(&view, on.setup, choices);
         debug_assert_eq!(
             *choices,
@@ -73,7 +74,7 @@ impl Memory {
         to: &mut Packed,
     ) -> bool {
         to.copy(packed);
-        let from = packed.numbers();
+        let from = &packed.numbers[..];
         let [broken, net] = [Slot::Broken.at(), Slot::Net.at()];
         let before = on.under_way(from[net]);
         let key = match choice.pick() {
@@ -90,14 +91,14 @@ impl Memory {
         if !self.play(on, to, key, |world, scratch| world.apply(on.setup, choice, scratch)) {
             return false;
         }
-        'settle: while to.number(broken) == from[broken] && !self.recall.is_quiet(on, to.number(net)) {
-            let under_way = on.under_way(to.number(net));
+        'settle: while to.numbers[broken] == from[broken] && !self.recall.is_quiet(on, to.numbers[net]) {
+            let under_way = on.under_way(to.numbers[net]);
             for packet in under_way.iter().filter(|packet| packet.may_arrive) {
                 let (pick, name) = (packet.prospect.pick, packet.name);
                 // What did not arrive at once before does not now, unless something has changed that it depends on.
                 let was_there = |it: &OnWay| it.may_arrive && it.name == name;
                 let waits = before.iter().any(was_there) && {
-                    let same = |slot: usize| to.number(slot) == from[slot];
+                    let same = |slot: usize| to.numbers[slot] == from[slot];
                     let node = usize::from(pick.to);
                     let certain = [Slot::Faults, Slot::Fires, Slot::Conns];
                     same(slot_of(node))
@@ -132,7 +133,7 @@ impl Memory {
         key: u64,
         play: impl FnOnce(&mut World, &mut Scratch) -> bool,
     ) -> bool {
-        let remembers = on.setup.reductions.has(Reduction::RememberedSteps) && to.slots() <= SLOTS_MAX;
+        let remembers = on.setup.reductions.has(Reduction::RememberedSteps) && to.numbers.len() <= SLOTS_MAX;
         if remembers && let Some(possible) = self.recall.again(on, to, key) {
             return possible;
         }
@@ -148,8 +149,8 @@ impl Memory {
         let Seen { looked_at, replaced, print, net, ledger, .. } = seen;
         let broken = Slot::Broken.at();
         // What breaks it depends on the ledger, which nobody looked at.
-        if remembers && to.number(broken) == is.number(broken) {
-            let number = |slot: Slot| is.number(slot.at());
+        if remembers && to.numbers[broken] == is.numbers[broken] {
+            let number = |slot: Slot| is.numbers[slot.at()];
             let traffic = net.and_then(|after| Changed::of(&named.traffic, number(Slot::Net), after));
             let told = ledger.and_then(|after| Changed::of(&named.told, number(Slot::Ledger), after));
             let unseen = |slot: Slot| looked_at >> slot.at() & 1 == 0;
@@ -165,11 +166,11 @@ impl Memory {
                     Fires::default()
                 },
             };
-            let is_spent = [Slot::Faults, Slot::Fires].iter().any(|it| number(*it) != to.number(it.at()));
+            let is_spent = [Slot::Faults, Slot::Fires].iter().any(|it| number(*it) != to.numbers[it.at()]);
             let learned = Learned {
                 key,
                 looked_at,
-                circumstances: circumstances(key, looked_at, is.numbers()),
+                circumstances: circumstances(key, looked_at, &is.numbers),
                 possible,
                 replaced: replaced.into(),
                 print,
@@ -214,13 +215,13 @@ impl Visit for Seen<'_> {
         if looked_at && slot < SLOTS_MAX {
             self.looked_at |= 1 << slot;
         }
-        let before = self.from.number(slot);
+        let before = self.from.numbers[slot];
         let mut after = After { number: before, print: 0 };
         if part.has_changed() {
             after = After::of(all, slot, before, part.shared());
         }
         if after.number != before {
-            self.to.set(slot, after.number, after.print);
+            self.to.put(slot, after);
         }
         if !looked_at && slot == Slot::Net.at() {
             self.net = Some(after);

@@ -11,16 +11,19 @@ use std::{
 
 use smallvec::{SmallVec, smallvec};
 
-use super::{lesson::Board, networks::OnWay, *};
+use super::{lesson::Board, networks::OnWay, recall::After, *};
 
-/// A world that waits: its fingerprint, then the numbers of its parts in a [`Store`].
+/// A world that waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Packed(SmallVec<[u32; INLINE]>);
+pub struct Packed {
+    /// A hash of the world that is the same in every run: the sum of what each part has to do with it.
+    pub(crate) print: u64,
+    /// The numbers of its parts in a [`Store`].
+    pub(super) numbers: SmallVec<[u32; INLINE]>,
+}
 
-/// Words of worlds that need no memory of their own.
-const INLINE: usize = 24;
-/// Words of the fingerprint.
-const PRINT: usize = 2;
+/// Parts of worlds that need no memory of their own.
+const INLINE: usize = 22;
 
 /// Where the parts of a world stand: then come its nodes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -187,20 +190,21 @@ impl World {
         struct Pack(Packed);
         impl Visit for Pack {
             fn part<T: Clone + Hash + PartialEq>(&mut self, slot: usize, part: &mut Part<T>, all: &Parts<T>) {
-                self.0.set(slot, all.number(part.shared()), print_of(slot, part.shared()));
+                let number = all.number(part.shared());
+                self.0.put(slot, After { number, print: print_of(slot, part.shared()) });
             }
         }
-        let mut pack = Pack(Packed(smallvec![0; PRINT + self.hosts.len() + OTHERS]));
+        let mut pack = Pack(Packed { print: 0, numbers: smallvec![0; OTHERS + self.hosts.len()] });
         self.visit(store, &mut pack);
         pack.0
     }
 
     /// The world that was packed.
     pub(crate) fn unpack(store: &Store, packed: &Packed) -> Self {
-        let other = |slot: Slot| packed.number(slot.at());
-        let host = |node: usize| fetch(&store.hosts, packed.number(slot_of(node)));
+        let other = |slot: Slot| packed.numbers[slot.at()];
+        let host = |node: usize| fetch(&store.hosts, packed.numbers[slot_of(node)]);
         Self {
-            hosts: (0..packed.nodes()).map(host).collect(),
+            hosts: (0..packed.numbers.len() - OTHERS).map(host).collect(),
             net: fetch(&store.nets, other(Slot::Net)),
             conns: fetch(&store.conns, other(Slot::Conns)),
             links: fetch(&store.links, other(Slot::Links)),
@@ -227,7 +231,7 @@ impl World {
                 }
             }
         }
-        self.visit(store, &mut Fetch(from.numbers(), to.numbers()));
+        self.visit(store, &mut Fetch(&from.numbers, &to.numbers));
         from.copy(to);
     }
 }
@@ -242,55 +246,21 @@ pub(super) fn print_of<T: Clone + Hash>(slot: usize, part: &Shared<T>) -> u64 {
 }
 
 impl Packed {
-    /// Places of nodes.
-    pub(super) fn nodes(&self) -> usize {
-        self.0.len() - PRINT - OTHERS
-    }
-
-    /// Places of parts.
-    pub(super) fn slots(&self) -> usize {
-        self.0.len() - PRINT
-    }
-
     /// The part that stands there, which is no node.
     pub(super) fn part<'a, T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
-        parts.get(self.number(slot.at())).get()
+        parts.get(self.numbers[slot.at()]).get()
     }
 
-    /// The numbers of all parts.
-    pub(super) fn numbers(&self) -> &[u32] {
-        &self.0[PRINT..]
-    }
-
-    /// The same, to put others in their places. Then the fingerprint changes too.
-    pub(super) fn numbers_mut(&mut self) -> &mut [u32] {
-        &mut self.0[PRINT..]
-    }
-
-    /// The number of a part.
-    pub(super) fn number(&self, slot: usize) -> u32 {
-        self.0[PRINT + slot]
-    }
-
-    /// Another part in its place. `print`: by how much the fingerprint changes.
-    pub(super) fn set(&mut self, slot: usize, number: u32, print: u64) {
-        self.0[PRINT + slot] = number;
-        self.add_print(print);
-    }
-
-    pub(super) fn add_print(&mut self, change: u64) {
-        let print = self.print().wrapping_add(change);
-        (self.0[0], self.0[1]) = (print as u32, (print >> 32) as u32);
-    }
-
-    /// A hash of the world that is the same in every run: the sum of what each part has to do with it.
-    pub(crate) fn print(&self) -> u64 {
-        u64::from(self.0[0]) | u64::from(self.0[1]) << 32
+    /// Another part in its place.
+    pub(super) fn put(&mut self, slot: usize, after: After) {
+        self.numbers[slot] = after.number;
+        self.print = self.print.wrapping_add(after.print);
     }
 
     /// Becomes the same as another of its world.
     pub(super) fn copy(&mut self, other: &Self) {
-        self.0.copy_from_slice(&other.0);
+        self.print = other.print;
+        self.numbers.copy_from_slice(&other.numbers);
     }
 
     /// The world broke, and this is how.

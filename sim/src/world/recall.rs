@@ -118,7 +118,7 @@ impl After {
 impl Recall {
     /// What came of it before, if it is known.
     pub(super) fn again(&mut self, on: Context<'_>, to: &mut Packed, key: u64) -> Option<bool> {
-        let numbers = to.numbers_mut();
+        let (print, numbers) = (&mut to.print, &mut to.numbers[..]);
         let known = |parts: &u64| self.outcomes.get(&circumstances(key, *parts, numbers));
         let outcome = self.decisive.get(&key)?.iter().find_map(known)?;
         let [net, ledger, faults, fires] = [Slot::Net, Slot::Ledger, Slot::Faults, Slot::Fires].map(Slot::at);
@@ -131,10 +131,9 @@ impl Recall {
             .then(|| self.traffic.after_traffic(on, numbers[net], outcome.traffic));
         let left = (outcome.taken != NOTHING)
             .then(|| self.budgets.left(on, [faults, fires].map(|slot| numbers[slot]), outcome.taken - 1));
-        let mut print = outcome.print;
         let mut put = |slot: usize, after: After| {
             numbers[slot] = after.number;
-            print = print.wrapping_add(after.print);
+            *print = print.wrapping_add(after.print);
         };
         if let Some(after) = told {
             put(ledger, after);
@@ -155,7 +154,7 @@ impl Recall {
                 numbers[usize::from(slot)] = number;
             }
         }
-        to.add_print(print);
+        *print = print.wrapping_add(outcome.print);
         Some(outcome.possible)
     }
 

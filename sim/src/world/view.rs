@@ -4,14 +4,14 @@ use super::{
     age::Signed,
     choices::{Prospect, Standing},
     networks::OnWay,
-    pack::{Slot, slot_of},
+    pack::{OTHERS, Parts, Slot, slot_of},
     *,
 };
 
 /// A world that waits.
 pub(super) struct View<'a> {
     pub(super) store: &'a Store,
-    pub(super) packed: &'a Packed,
+    pub(super) numbers: &'a [u32],
     pub(super) under_way: &'a [OnWay],
     /// Of each node.
     pub(super) standings: &'a [Standing],
@@ -19,13 +19,19 @@ pub(super) struct View<'a> {
     pub(super) idle: bool,
 }
 
+impl<'a> View<'a> {
+    fn part<T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
+        parts.get(self.numbers[slot.at()]).get()
+    }
+}
+
 impl Look for View<'_> {
     fn nodes(&self) -> usize {
-        self.packed.nodes()
+        self.numbers.len() - OTHERS
     }
 
     fn host(&self, node: usize) -> &Host {
-        self.store.hosts.get(self.packed.number(slot_of(node))).get()
+        self.store.hosts.get(self.numbers[slot_of(node)]).get()
     }
 
     fn standing(&self, _: &Setup, node: usize) -> Standing {
@@ -37,7 +43,7 @@ impl Look for View<'_> {
     }
 
     fn net(&self) -> &Net {
-        self.packed.part(&self.store.nets, Slot::Net)
+        self.part(&self.store.nets, Slot::Net)
     }
 
     fn prospects(&self) -> impl Iterator<Item = Prospect> {
@@ -45,38 +51,38 @@ impl Look for View<'_> {
     }
 
     fn conns(&self) -> &Conns {
-        self.packed.part(&self.store.conns, Slot::Conns)
+        self.part(&self.store.conns, Slot::Conns)
     }
 
     fn links(&self) -> &Links {
-        self.packed.part(&self.store.links, Slot::Links)
+        self.part(&self.store.links, Slot::Links)
     }
 
     fn faults(&self) -> &Faults {
-        self.packed.part(&self.store.faults, Slot::Faults)
+        self.part(&self.store.faults, Slot::Faults)
     }
 
     fn fires(&self) -> &Fires {
-        self.packed.part(&self.store.fires, Slot::Fires)
+        self.part(&self.store.fires, Slot::Fires)
     }
 
     fn waiting(&self) -> &Nodes {
-        self.packed.part(&self.store.waiting, Slot::Waiting)
+        self.part(&self.store.waiting, Slot::Waiting)
     }
 
     fn lost_leases(&self) -> &[(ServerId, u32)] {
-        self.packed.part::<Vec<_>>(&self.store.lost_leases, Slot::LostLeases)
+        self.part::<Vec<_>>(&self.store.lost_leases, Slot::LostLeases)
     }
 
     fn attacker(&self) -> &Attacker {
-        self.packed.part(&self.store.attackers, Slot::Attacker)
+        self.part(&self.store.attackers, Slot::Attacker)
     }
 
     fn signed(&self) -> &[Signed] {
-        self.packed.part::<Vec<_>>(&self.store.signed, Slot::Signed)
+        self.part::<Vec<_>>(&self.store.signed, Slot::Signed)
     }
 
     fn is_broken(&self) -> bool {
-        self.packed.broken(self.store).is_some()
+        self.part(&self.store.broken, Slot::Broken).is_some()
     }
 }
