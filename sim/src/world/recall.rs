@@ -21,24 +21,24 @@ use super::{
     *,
 };
 
-/// By what is a hash already, or nearly.
-pub(super) type Map<V> = HashMap<u64, V, BuildHasherDefault<Fold>>;
+/// By what is a hash already.
+pub(super) type Map<V> = HashMap<u64, V, BuildHasherDefault<Itself>>;
 
-/// A hash of one number.
+/// A hash as it is.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Fold(u64);
+pub(super) struct Itself(u64);
 
-impl Hasher for Fold {
+impl Hasher for Itself {
     fn finish(&self) -> u64 {
         self.0
     }
 
-    fn write(&mut self, bytes: &[u8]) {
-        bytes.iter().for_each(|byte| self.write_u64(u64::from(*byte)));
+    fn write(&mut self, _: &[u8]) {
+        unreachable!("hashes are numbers");
     }
 
-    fn write_u64(&mut self, number: u64) {
-        self.0 = fold(self.0 ^ number);
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
     }
 }
 
