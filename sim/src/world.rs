@@ -293,13 +293,6 @@ impl World {
         }
     }
 
-    /// The first of the watched properties that is broken.
-    fn first_broken(setup: &Setup, judgement: Judgement, at_rest: bool) -> Option<Property> {
-        let later = setup.scenario.at_rest && !at_rest;
-        let counts = |property: &Property| !(later && *property == Property::SingleLiveSession);
-        judgement.broken.first_of(setup.watched()).filter(counts)
-    }
-
     /// The same for one property.
     fn breaks(&mut self, setup: &Setup, scratch: &mut Scratch, property: Property) {
         self.judge(
@@ -308,6 +301,16 @@ impl World {
             Judgement { broken: Properties::only(property), ..Judgement::default() },
             false,
         );
+    }
+
+    /// The first of the watched properties that is broken. Where a scenario looks when nothing is under way, two sessions
+    /// of one account count only then.
+    fn first_broken(setup: &Setup, judgement: Judgement, at_rest: bool) -> Option<Property> {
+        let mut watched = setup.watched();
+        if setup.scenario.at_rest && !at_rest {
+            watched = watched.without(Property::SingleLiveSession);
+        }
+        judgement.broken.first_of(watched)
     }
 
     fn begin(&mut self, setup: &Setup, choice: Choice, scratch: &mut Scratch) -> bool {
@@ -390,5 +393,23 @@ const fn who_asked(asker: Asker) -> (usize, u8) {
 fn note(scratch: &mut Scratch, node: usize, label: &str) {
     if let Some(log) = &mut scratch.log {
         log.push(Happening::At { node, label: label.to_owned() });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::scenario::Scenario;
+
+    #[test]
+    fn what_counts_at_rest_alone_hides_nothing_else() {
+        let scenario = Scenario { at_rest: true, ..Scenario::named("login").expect("it is shipped") };
+        let setup = Setup::new(scenario).expect("it can be played");
+        let mut broken = Properties::only(Property::SingleLiveSession);
+        broken.add(Properties::only(Property::Capacity));
+        let judgement = Judgement { broken, ..Judgement::default() };
+        let first = |at_rest| World::first_broken(&setup, judgement, at_rest);
+        assert_eq!(first(false), Some(Property::Capacity));
+        assert_eq!(first(true), Some(Property::SingleLiveSession));
     }
 }

@@ -171,6 +171,12 @@ impl Properties {
         }
     }
 
+    /// All of them but one.
+    #[must_use]
+    pub const fn without(self, property: Property) -> Self {
+        Self(self.0 & !(1 << property as u32))
+    }
+
     /// The first of them in the order of the documentation, of those that are also in `watched`.
     #[must_use]
     pub fn first_of(self, watched: Self) -> Option<Property> {
