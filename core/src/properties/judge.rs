@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What the observer of a fact can see besides it.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct View {
     /// The account whose credential the player behind an admitted connection knows, where that can be seen.
     pub player: Option<Option<AccountId>>,

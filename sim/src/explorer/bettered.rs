@@ -1,4 +1,7 @@
 //! States of a level whose link was made less after they were added, as far as can be told in little memory.
+//!
+//! Whoever makes a link less notes the state, but for the thread that added it. So a state that is not noted has the link
+//! that its thread saw, and need not be looked up when the level is put in order.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -36,7 +39,7 @@ impl Bettered {
     }
 
     fn place(&self, print: u64) -> (usize, u64) {
-        // There is a power of two of them. The table goes by the first bits.
+        // There is a power of two of them.
         let word = (print >> u64::BITS.ilog2()) as usize & (self.0.len() - 1);
         (word, 1 << (print % u64::from(u64::BITS)))
     }

@@ -15,7 +15,7 @@ use std::{
 
 use super::{
     bettered::Bettered,
-    space::Space,
+    space::{Space, print_of},
     table::{Added, Link, Table},
 };
 
@@ -199,7 +199,7 @@ pub(super) fn with_crew<S: Space, R>(
         let hire = |(nth, met): (usize, _)| {
             let (order, orders) = channel();
             let report = report.clone();
-            let mut worker = Worker { nth, ..Worker::default() };
+            let mut worker = Worker::new(nth);
             common.space.exchange(&common.store, &mut worker.scratch);
             scope.spawn(move || {
                 while let Ok(order) = orders.recv() {
@@ -270,20 +270,18 @@ struct Worker<S: Space> {
     nth: usize,
 }
 
-impl<S: Space> Default for Worker<S> {
-    fn default() -> Self {
+impl<S: Space> Worker<S> {
+    fn new(nth: usize) -> Self {
         Self {
+            nth,
             scratch: S::Scratch::default(),
             to: Vec::new(),
             came: Vec::new(),
             spare: Vec::new(),
             granted: 0,
-            nth: 0,
         }
     }
-}
 
-impl<S: Space> Worker<S> {
     fn work(&mut self, order: Order, common: &Common<'_, S>, new: &Mutex<New<S>>) {
         let ground = common.ground.read().unwrap_or_else(PoisonError::into_inner);
         let mut new = new.lock().unwrap_or_else(PoisonError::into_inner);
@@ -360,7 +358,7 @@ impl<S: Space> Worker<S> {
                 let to = &mut self.to[self.came.len()];
                 if common.space.step(&common.store, kept, action, to, &mut self.scratch) {
                     let link = Link::from(ground.frontier.first + at as u64, nth);
-                    self.came.push((link, common.space.fingerprint(to)));
+                    self.came.push((link, print_of(common.space, to)));
                 }
             }
             range.start += 1;

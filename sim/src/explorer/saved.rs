@@ -9,7 +9,7 @@ use std::{fmt, ops::Range, time::Duration};
 use super::{
     level::New,
     search::Found,
-    space::Space,
+    space::{Space, print_of},
     table::{Link, Table},
 };
 
@@ -96,7 +96,7 @@ pub(super) fn replay<S: Space>(
             }
         }
     }
-    let is_it = |reached: &S::Reached, at: usize| space.fingerprint(reached).max(1) == seen[at].1;
+    let is_it = |reached: &S::Reached, at: usize| print_of(space, reached) == seen[at].1;
     let initial = space.init();
     let (mut level, mut to) = (Vec::new(), S::Reached::default());
     for at in first.clone().filter(|at| needed[*at]) {

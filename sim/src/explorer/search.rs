@@ -12,7 +12,7 @@ use super::{
     level::{Common, Counts, Crew, Exact, Frontier, Ground, Met, New, with_crew},
     paths::{Paths, walk},
     saved::{self, Keep, Saved, Unfit},
-    space::{Actions, Space, States},
+    space::{Actions, Space, States, print_of},
     table::{Added, Link, Table},
 };
 use crate::memory;
@@ -263,7 +263,7 @@ impl<S: Space> Search<'_, S> {
                 assert!(ground.table.grant(1), "it has grown");
             }
             space.enter(store, &state, &mut reached);
-            let print = space.fingerprint(&reached);
+            let print = print_of(*space, &reached);
             let link = Link::initial(nth);
             if ground.table.add(print, link) != Added::New {
                 ground.table.refund(1);

@@ -75,6 +75,11 @@ pub trait Space: Sync {
     fn same(&self, one: &Self::State, other: &Self::State) -> bool;
 }
 
+/// The fingerprint by which a search knows a state: 0 would be none.
+pub(super) fn print_of<S: Space>(space: &S, reached: &S::Reached) -> u64 {
+    space.fingerprint(reached).max(1)
+}
+
 /// States of a space.
 pub type States<S> = Vec<<S as Space>::State>;
 /// Actions of a space.

@@ -126,14 +126,14 @@ impl Table {
         std::hint::black_box(prints.map(there).fold(0, |all, there| all ^ there));
     }
 
-    /// Adds a state for which room was granted. If it is there, the lesser link stays.
+    /// Adds a state for which room was granted. If it is there, the lesser link stays. No fingerprint is 0.
     pub(super) fn add(&self, print: u64, link: Link) -> Added {
-        self.shard(print.max(1)).add(print.max(1), link)
+        self.shard(print).add(print, link)
     }
 
     /// The least link of a state that is there.
     pub(super) fn link(&self, print: u64) -> Option<Link> {
-        self.shard(print.max(1)).link(print.max(1))
+        self.shard(print).link(print)
     }
 
     /// Grows by half, and at least so that `more` states find room; by as many threads.
@@ -190,7 +190,7 @@ impl Shard {
     }
 
     fn add(&self, print: u64, link: Link) -> Added {
-        let link = !link.0;
+        let complement = !link.0;
         let mut at = self.home(print);
         loop {
             let slot = self.slot(at);
@@ -198,16 +198,18 @@ impl Shard {
             if there == 0 {
                 match slot.print.compare_exchange(0, print, Ordering::Relaxed, Ordering::Relaxed) {
                     Ok(_) => {
-                        // Who comes first by a lesser link says so himself.
-                        slot.link.fetch_max(link, Ordering::Relaxed);
+                        // Another thread may have put a lesser link here already; it has said so.
+                        slot.link.fetch_max(complement, Ordering::Relaxed);
                         return Added::New;
                     }
                     Err(other) => there = other,
                 }
             }
             if there == print {
-                let is_less = slot.link.load(Ordering::Relaxed) < link;
-                return if is_less && slot.link.fetch_max(link, Ordering::Relaxed) < link {
+                let is_less = |there: u64| complement > there;
+                return if is_less(slot.link.load(Ordering::Relaxed))
+                    && is_less(slot.link.fetch_max(complement, Ordering::Relaxed))
+                {
                     Added::Bettered
                 } else {
                     Added::Known

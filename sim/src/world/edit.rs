@@ -38,8 +38,8 @@ impl Traffic {
 /// Something that the ledger is told.
 #[derive(Clone, Debug, Hash)]
 pub(super) enum Told {
-    /// A role noted this fact, and what can be seen besides it.
-    Fact(Fact, View),
+    /// A role noted this fact; and whose credential the player behind an admitted connection knows, if that can be seen.
+    Fact(Fact, Option<Option<AccountId>>),
     /// A request came to a LoginServer.
     Requested(ConnId, Request, Option<Evidence>),
     /// It was answered.
@@ -56,16 +56,30 @@ impl Told {
     /// Tells it, and what the ledger says to that.
     pub(super) fn tell(&self, setup: &Setup, ledger: &mut Shared<Ledger>) -> Judgement {
         match self {
-            Self::Fact(fact, view) if matters(fact) => return ledger.edit().record(fact, *view),
+            Self::Fact(fact, player) if matters(fact) => {
+                let view = View { player: *player, room_capacity: setup.settings.capacity.room };
+                ledger.edit().record(fact, view)
+            }
             // It leaves nothing behind: what it exercises is all there is to it.
-            Self::Fact(fact, _) => return ledger.get().exercised(fact),
-            Self::Replied(conn, reply) => return ledger.edit().replied(*conn, reply),
-            Self::Requested(conn, request, evidence) => ledger.edit().requested(*conn, request, *evidence),
-            Self::Closed(conn) => ledger.edit().closed(*conn),
-            Self::LoginCrashed(node) => ledger.edit().asked.retain(|conn, _| setup.login_of(*conn) != *node),
-            Self::RoomCrashed(server) => ledger.edit().server_died(*server),
+            Self::Fact(fact, _) => ledger.get().exercised(fact),
+            Self::Replied(conn, reply) => ledger.edit().replied(*conn, reply),
+            Self::Requested(conn, request, evidence) => {
+                ledger.edit().requested(*conn, request, *evidence);
+                Judgement::default()
+            }
+            Self::Closed(conn) => {
+                ledger.edit().closed(*conn);
+                Judgement::default()
+            }
+            Self::LoginCrashed(node) => {
+                ledger.edit().asked.retain(|conn, _| setup.login_of(*conn) != *node);
+                Judgement::default()
+            }
+            Self::RoomCrashed(server) => {
+                ledger.edit().server_died(*server);
+                Judgement::default()
+            }
         }
-        Judgement::default()
     }
 }
 

@@ -3,7 +3,6 @@
 use gatepass_core::{
     ids::Addr,
     message::{Request, RequestBody},
-    properties::View,
 };
 
 use super::*;
@@ -179,8 +178,7 @@ impl World {
             _ => None,
         };
         self.goals(setup, fact, scratch);
-        let view = View { player, room_capacity: setup.settings.capacity.room };
-        self.tell_ledger(setup, Told::Fact(fact.clone(), view), scratch);
+        self.tell_ledger(setup, Told::Fact(fact.clone(), player), scratch);
     }
 
     /// The account whose credential the owner of a connection knows; none: nobody's connection.

@@ -48,7 +48,7 @@ pub(super) fn fold(number: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// Outcomes kept at most, then all is forgotten; and of what comes of networks, or of ledgers.
+/// Outcomes kept at most, then all is forgotten. As much is kept of what comes of networks, and of ledgers.
 pub(super) const KEPT_MAX: usize = 1 << 22;
 /// Worlds of more parts are not remembered: there is a bit for each.
 pub(super) const SLOTS_MAX: usize = u64::BITS as usize;
@@ -169,7 +169,8 @@ impl Recall {
         if !decisive.contains(&learned.looked_at) {
             decisive.push(learned.looked_at);
         }
-        // Another thread may have played it too.
+        // Another thread may have played it too, or it was played again since what the ledger was told would have broken
+        // something.
         if let Entry::Vacant(entry) = self.outcomes.entry(learned.circumstances) {
             let Learned { possible, ref replaced, print, .. } = *learned;
             let (mut slots, mut parts) = ([0; FEW], [0; FEW]);
