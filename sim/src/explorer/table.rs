@@ -10,7 +10,7 @@ const FULL: (usize, usize) = (4, 5);
 /// Slots that are asked of the system at a time.
 const PIECE: usize = 1 << 11;
 /// Parts of the table.
-const SHARDS: usize = 8;
+const SHARDS: usize = 4;
 /// Slots from which on it is worth to have several threads.
 const WORTH_THREADS: usize = 1 << 16;
 
