@@ -9,8 +9,9 @@
 //! probability of about n²/2⁶⁵ (1 in 100,000 at 20 million). [`Options::exact`] finds out, at the price of
 //! keeping every state.
 //!
-//! Per state visited it keeps at most 38 bytes, where there are many: 16 for each slot of a table that is between 53 and 80 % full,
-//! and 8 for the way back. States themselves are kept for two levels only, as small as the space can make them.
+//! Per state visited it keeps at most 38 bytes, where there are many: 16 for each slot of a table that is between 53 and
+//! 80 % full, and 8 for the way back. States themselves are kept for two levels only, as small as the space can make
+//! them.
 
 mod bettered;
 mod checker;
