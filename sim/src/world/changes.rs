@@ -52,29 +52,26 @@ impl<C> Default for Changes<C> {
 }
 
 impl<C> Changes<C> {
-    /// What comes of a part by the changes of this number. `make` makes them, if it can, where that is not known.
-    #[inline]
-    fn after(&mut self, part: u32, changes: u32, make: impl FnOnce(&[C]) -> Option<After>) -> Option<After> {
-        if let Some(after) = self.find(part, changes) {
-            return Some(after);
-        }
-        let after = make(&self.all[changes as usize - 1])?;
-        self.add(part, changes, after);
-        Some(after)
-    }
-
     fn find(&mut self, part: u32, changes: u32) -> Option<After> {
         let known = at(&mut self.afters, part).iter().find(|it| it.changes == changes);
         known.map(|it| After { number: it.number, print: it.print })
     }
 
-    fn add(&mut self, part: u32, changes: u32, After { number, print }: After) {
+    /// The changes of this number.
+    fn of(&self, changes: u32) -> &[C] {
+        &self.all[changes as usize - 1]
+    }
+
+    /// From now on it is known what comes of a part by the changes of this number.
+    fn add(&mut self, part: u32, changes: u32, after: After) -> After {
+        let After { number, print } = after;
         if self.known >= KEPT_MAX {
             self.afters.clear();
             self.known = 0;
         }
         at(&mut self.afters, part).push(Then { changes, number, print });
         self.known += 1;
+        after
     }
 
     /// Learns what came of changes, and returns their number.
@@ -93,29 +90,30 @@ impl<C> Changes<C> {
 
 impl Changes<Traffic> {
     /// What comes of a network.
+    #[inline]
     pub(super) fn after_traffic(&mut self, on: Context<'_>, net: u32, traffic: u32) -> After {
-        let make = |changes: &[Traffic]| {
+        self.find(net, traffic).unwrap_or_else(|| {
             let mut after = on.store.nets.get(net).clone();
-            changes.iter().for_each(|change| change.make(after.edit()));
-            Some(After::of(&on.store.nets, Slot::Net.at(), net, &after))
-        };
-        self.after(net, traffic, make).expect("traffic is always possible")
+            self.of(traffic).iter().for_each(|change| change.make(after.edit()));
+            self.add(net, traffic, After::of(&on.store.nets, Slot::Net.at(), net, &after))
+        })
     }
 }
 
 impl Changes<Told> {
     /// What comes of a ledger; `None` if what it is told breaks something.
+    #[inline]
     pub(super) fn after_told(&mut self, on: Context<'_>, ledger: u32, told: u32) -> Option<After> {
-        self.after(ledger, told, |changes| {
+        self.find(ledger, told).or_else(|| {
             let mut after = on.store.ledgers.get(ledger).clone();
-            for told in changes {
+            for told in self.of(told) {
                 let judgement = told.tell(on.setup, &mut after);
                 on.setup.exercise(judgement.met);
                 if World::first_broken(on.setup, judgement, false).is_some() {
                     return None;
                 }
             }
-            Some(After::of(&on.store.ledgers, Slot::Ledger.at(), ledger, &after))
+            Some(self.add(ledger, told, After::of(&on.store.ledgers, Slot::Ledger.at(), ledger, &after)))
         })
     }
 }
