@@ -121,13 +121,18 @@ impl Subject {
 /// property is exercised only by what the ledger is told again.
 #[test]
 fn what_is_recalled_depends_on_no_thread() {
-    for subject in [written(CROSSING), scenario(Scenario::named("database").expect("it is shipped"))] {
+    let database = scenario(Scenario::named("database").expect("it is shipped"));
+    // All of the one, the first levels of the other.
+    for (subject, level_states, ended) in
+        [(written(CROSSING), u64::MAX, Ended::Exhausted), (database, 12_000, Ended::StateBound)]
+    {
         let seen = |reductions: Reductions, threads: usize| {
             let setup = Arc::new((subject.setup)().reduced_by(reductions));
-            let bounds = Bounds { threads, level_states: 12_000, ..Bounds::default() };
+            let bounds = Bounds { threads, level_states, ..Bounds::default() };
             let report = explore(&setup, None, bounds, &mut |_| {});
+            assert_eq!(report.ended, ended);
             let exercised = Property::ALL.map(|property| setup.is_exercised(property));
-            (report.ended, report.states, report.generated, report.depth, report.goals, exercised)
+            (report.states, report.generated, report.depth, report.goals, exercised)
         };
         let played = seen(Reductions::ALL.without(Reduction::RememberedSteps), 1);
         for threads in [1, 2, 3] {
