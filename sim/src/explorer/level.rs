@@ -219,18 +219,20 @@ pub(super) fn with_crew<S: Space, R>(
 impl<S: Space> Crew<'_, S> {
     /// Expands the level that lies there. `tick` is called while threads work, and returns whether to go on.
     pub(super) fn expand(&self, common: &Common<'_, S>, tick: &mut dyn FnMut() -> bool) {
-        // The table can only grow when nobody reads it.
         let ground = || common.ground.write().unwrap_or_else(PoisonError::into_inner);
-        let states = ground().frontier.order.len();
+        let mut level = ground();
+        let states = level.frontier.order.len();
         let threads = if states < SMALL { 1 } else { self.orders.len() };
-        ground().left = Mutex::new(Left::all(states, threads));
-        ground().bettered.clear(states);
+        level.left = Mutex::new(Left::all(states, threads));
+        level.bettered.clear(states);
+        drop(level);
         loop {
             self.send_out(Order::Expand, threads, common, tick);
             let missing = common.counts.missing.swap(0, Ordering::Relaxed);
             if missing == 0 || common.counts.stop.load(Ordering::Relaxed) {
                 return self.send_out(Order::Rank, threads, common, tick);
             }
+            // Nobody reads it now.
             ground().table.grow(missing, self.orders.len());
         }
     }

@@ -146,6 +146,11 @@ impl<T: Clone + Hash + PartialEq> Parts<T> {
         }
     }
 
+    /// The part of a world that stands there, by the numbers of all its parts.
+    pub(super) fn among(&self, numbers: &[u32], slot: Slot) -> &T {
+        self.get(numbers[slot.at()]).get()
+    }
+
     /// The part with this number.
     pub(super) fn get(&self, number: u32) -> &Shared<T> {
         self.parts.get(number).expect("whoever has a number got it here")
@@ -248,7 +253,7 @@ pub(super) fn print_of<T: Clone + Hash>(slot: usize, part: &Shared<T>) -> u64 {
 impl Packed {
     /// The part that stands there, which is no node.
     pub(super) fn part<'a, T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
-        parts.get(self.numbers[slot.at()]).get()
+        parts.among(&self.numbers, slot)
     }
 
     /// Another part in its place.

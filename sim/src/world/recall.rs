@@ -118,7 +118,7 @@ impl After {
 impl Recall {
     /// What came of it before, if it is known.
     pub(super) fn again(&mut self, on: Context<'_>, to: &mut Packed, key: u64) -> Option<bool> {
-        let (print, numbers) = (&mut to.print, &mut to.numbers[..]);
+        let numbers = &to.numbers[..];
         let known = |parts: &u64| self.outcomes.get(&circumstances(key, *parts, numbers));
         let outcome = self.decisive.get(&key)?.iter().find_map(known)?;
         let [net, ledger, faults, fires] = [Slot::Net, Slot::Ledger, Slot::Faults, Slot::Fires].map(Slot::at);
@@ -131,19 +131,17 @@ impl Recall {
             .then(|| self.traffic.after_traffic(on, numbers[net], outcome.traffic));
         let left = (outcome.taken != NOTHING)
             .then(|| self.budgets.left(on, [faults, fires].map(|slot| numbers[slot]), outcome.taken - 1));
-        let mut put = |slot: usize, after: After| {
-            numbers[slot] = after.number;
-            *print = print.wrapping_add(after.print);
-        };
         if let Some(after) = told {
-            put(ledger, after);
+            to.put(ledger, after);
         }
         if let Some(after) = traffic {
-            put(net, after);
+            to.put(net, after);
         }
         for (slot, after) in [faults, fires].into_iter().zip(left.into_iter().flatten()) {
-            put(slot, after);
+            to.put(slot, after);
         }
+        to.print = to.print.wrapping_add(outcome.print);
+        let numbers = &mut to.numbers[..];
         let replaced = usize::from(outcome.replaced);
         if replaced <= FEW {
             for (slot, number) in outcome.slots.into_iter().zip(outcome.parts).take(replaced) {
@@ -154,7 +152,6 @@ impl Recall {
                 numbers[usize::from(slot)] = number;
             }
         }
-        *print = print.wrapping_add(outcome.print);
         Some(outcome.possible)
     }
 

@@ -4,7 +4,7 @@ use super::{
     age::Signed,
     choices::{Prospect, Standing},
     networks::OnWay,
-    pack::{OTHERS, Parts, Slot, slot_of},
+    pack::{OTHERS, Slot, slot_of},
     *,
 };
 
@@ -17,12 +17,6 @@ pub(super) struct View<'a> {
     pub(super) standings: &'a [Standing],
     /// All of them stand idle.
     pub(super) idle: bool,
-}
-
-impl<'a> View<'a> {
-    fn part<T: Clone + Hash + PartialEq>(&self, parts: &'a Parts<T>, slot: Slot) -> &'a T {
-        parts.get(self.numbers[slot.at()]).get()
-    }
 }
 
 impl Look for View<'_> {
@@ -43,7 +37,7 @@ impl Look for View<'_> {
     }
 
     fn net(&self) -> &Net {
-        self.part(&self.store.nets, Slot::Net)
+        self.store.nets.among(self.numbers, Slot::Net)
     }
 
     fn prospects(&self) -> impl Iterator<Item = Prospect> {
@@ -51,38 +45,38 @@ impl Look for View<'_> {
     }
 
     fn conns(&self) -> &Conns {
-        self.part(&self.store.conns, Slot::Conns)
+        self.store.conns.among(self.numbers, Slot::Conns)
     }
 
     fn links(&self) -> &Links {
-        self.part(&self.store.links, Slot::Links)
+        self.store.links.among(self.numbers, Slot::Links)
     }
 
     fn faults(&self) -> &Faults {
-        self.part(&self.store.faults, Slot::Faults)
+        self.store.faults.among(self.numbers, Slot::Faults)
     }
 
     fn fires(&self) -> &Fires {
-        self.part(&self.store.fires, Slot::Fires)
+        self.store.fires.among(self.numbers, Slot::Fires)
     }
 
     fn waiting(&self) -> &Nodes {
-        self.part(&self.store.waiting, Slot::Waiting)
+        self.store.waiting.among(self.numbers, Slot::Waiting)
     }
 
     fn lost_leases(&self) -> &[(ServerId, u32)] {
-        self.part::<Vec<_>>(&self.store.lost_leases, Slot::LostLeases)
+        self.store.lost_leases.among(self.numbers, Slot::LostLeases)
     }
 
     fn attacker(&self) -> &Attacker {
-        self.part(&self.store.attackers, Slot::Attacker)
+        self.store.attackers.among(self.numbers, Slot::Attacker)
     }
 
     fn signed(&self) -> &[Signed] {
-        self.part::<Vec<_>>(&self.store.signed, Slot::Signed)
+        self.store.signed.among(self.numbers, Slot::Signed)
     }
 
     fn is_broken(&self) -> bool {
-        self.part(&self.store.broken, Slot::Broken).is_some()
+        self.store.broken.among(self.numbers, Slot::Broken).is_some()
     }
 }
